@@ -1,0 +1,7 @@
+"""The catalogue: every operator raygrad knows, one module per family.
+
+An operator is a frozen dataclass that says what a computation means: its types (``infer``), its derivative
+(``vjp``) and its cost (``flops``, ``bytes``). ``base`` holds the class they all derive from and the
+registry by wire name; each other module is one family (``elementwise``, ``reduction``, ``convolution`` …).
+How an operator is computed does not belong here: that is a kernel, in ``raygrad.workers.kernels``.
+"""
