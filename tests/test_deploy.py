@@ -53,7 +53,7 @@ def server() -> Iterator[tuple[str, health.HealthServicer]]:
 
 
 def healthcheck(target: str) -> int:
-    command = [sys.executable, HEALTHCHECK, target]
+    command = [sys.executable, str(HEALTHCHECK), target]
     return subprocess.run(command, check=False, timeout=60, capture_output=True).returncode
 
 
