@@ -5,3 +5,7 @@ An operator is a frozen dataclass that says what a computation means: its types 
 registry by wire name; each other module is one family (``elementwise``, ``reduction``, ``convolution`` …).
 How an operator is computed does not belong here: that is a kernel, in ``raygrad.workers.kernels``.
 """
+
+from . import elementwise, linear, reduction, shape, source
+
+__all__ = ["elementwise", "linear", "reduction", "shape", "source"]

@@ -1,0 +1,168 @@
+"""Writing graphs: a builder infers types, shares equal nodes, and carries the home.
+
+::
+
+    g = Builder()
+    x = g.input("x", ("N", 4))
+    w = g.parameter("w", (4, 3))
+    g.output("loss", (x @ w).square().mean())
+    graph = g.graph()
+
+Arithmetic on values inserts the `Broadcast` and `Cast` nodes that the strict operators need: shapes
+broadcast as in NumPy, a Python number takes the dtype of the value it meets, and floating-point
+dtypes promote to the wider one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+
+import msgpack
+import numpy as np
+import numpy.typing as npt
+
+from .attributes import to_plain
+from .errors import GraphError, InvalidReferenceError
+from .graph import Graph, Node, Ref
+from .operators.base import Operator
+from .operators.source import Buffer, Constant, Input, Parameter, SizeOf
+from .tensor import DType, Shape, TensorType, check_size
+from .value import Value
+
+_Key = tuple[str, bytes, tuple[Ref, ...], int | None]
+
+
+class Builder:
+    """Collects the nodes of one graph. Not thread-safe."""
+
+    def __init__(self, graph: Graph | None = None) -> None:
+        """An empty builder, or one that goes on where `graph` ends (its nodes keep their ids)."""
+        self._nodes: dict[int, Node] = {n.id: n for n in graph} if graph else {}
+        self._outputs: dict[str, Ref] = dict(graph.outputs) if graph else {}
+        self._names: set[str] = {n.operator.tensor for n in graph if hasattr(n.operator, "tensor")} if graph else set()
+        self._next = max(self._nodes, default=-1) + 1
+        self._shared: dict[_Key, int] = {}
+        self._home: int | None = None
+        self._label = ""
+
+    # -- sources ------------------------------------------------------------------------------
+
+    def input(self, name: str, shape: Sequence[int | str], dtype: npt.DTypeLike | DType = "float32") -> Value:
+        """A tensor fed with every mini-batch."""
+        return self._named(Input(name, _shape(shape), DType.of(dtype)))
+
+    def parameter(self, name: str, shape: Sequence[int], dtype: npt.DTypeLike | DType = "float32") -> Value:
+        """A tensor that the service differentiates; floating-point."""
+        return self._named(Parameter(name, _shape(shape), DType.of(dtype)))
+
+    def buffer(self, name: str, shape: Sequence[int], dtype: npt.DTypeLike | DType = "float32") -> Value:
+        """A constant too large for the document (over 4 KiB), put like a parameter."""
+        return self._named(Buffer(name, _shape(shape), DType.of(dtype)))
+
+    def constant(self, value: npt.ArrayLike, dtype: npt.DTypeLike | DType | None = None) -> Value:
+        """A constant of at most 4 KiB. Python floats become float32 unless `dtype` says otherwise."""
+        array = np.asarray(value, dtype=DType.of(dtype).numpy if dtype is not None else None)
+        if dtype is None and not isinstance(value, (np.ndarray, np.generic)) and array.dtype == np.float64:
+            array = array.astype(np.float32)
+        return self.add(Constant.of(array))[0]
+
+    def size_of(self, sizes: Shape, dtype: DType) -> Value:
+        """The product of (named) sizes as a scalar."""
+        return self.add(SizeOf(sizes, dtype))[0]
+
+    def _named(self, operator: Input | Parameter | Buffer) -> Value:
+        if operator.tensor in self._names:
+            raise InvalidReferenceError(f"two inputs, parameters or buffers are called {operator.tensor!r}")
+        value = self.add(operator)[0]
+        self._names.add(operator.tensor)
+        return value
+
+    # -- nodes --------------------------------------------------------------------------------
+
+    def add(self, operator: Operator, inputs: Sequence[Value] = ()) -> tuple[Value, ...]:
+        """The outputs of a node of `operator`; an equal node of the same home is used again."""
+        for value in inputs:
+            if value.builder is not self:
+                raise GraphError(f"{operator.name} got a value of another graph: {value!r}")
+        refs = tuple(v.ref for v in inputs)
+        home = None if operator.source else self._home
+        key = (operator.name, canonical(operator), refs, home)
+        known = self._shared.get(key)
+        if known is None:
+            known = self._shared[key] = self.append(operator, refs, home=home, label=self._label).id
+        return self.values(known)
+
+    def append(
+        self, operator: Operator, inputs: tuple[Ref, ...], *, home: int | None = None, label: str = ""
+    ) -> Node:
+        """A new node, one to one: nothing is merged or inserted. This is how documents are replayed."""
+        title = f"node {self._next} ({operator.name}{f' {label!r}' if label else ''})"
+        try:
+            types = operator.infer_types([self._type(r) for r in inputs])
+        except GraphError as exc:
+            raise exc.at(title) from None
+        node = Node(self._next, operator, inputs, types, self._next if home is None else home, label)
+        self._nodes[node.id] = node
+        self._next += 1
+        return node
+
+    def _type(self, ref: Ref) -> TensorType:
+        node = self._nodes.get(ref.node)
+        if node is None or not 0 <= ref.port < len(node.types):
+            raise InvalidReferenceError(f"refers to {ref}, which is not an earlier node's output")
+        return node.types[ref.port]
+
+    def values(self, node: int) -> tuple[Value, ...]:
+        """The outputs of a node as values."""
+        return tuple(Value(self, Ref(node, port)) for port in range(len(self._nodes[node].types)))
+
+    def type_of(self, ref: Ref) -> TensorType:
+        """The type of a value."""
+        return self._nodes[ref.node].types[ref.port]
+
+    def node(self, id: int) -> Node:
+        """A node by its id."""
+        return self._nodes[id]
+
+    def output(self, name: str, value: Value) -> Value:
+        """Name a value, so that it is returned; a name is used once."""
+        if not name or name in self._outputs:
+            raise InvalidReferenceError(f"output name {name!r} is empty or used twice")
+        if value.builder is not self:
+            raise GraphError(f"output {name!r} is a value of another graph")
+        self._outputs[name] = value.ref
+        return value
+
+    def graph(self) -> Graph:
+        """The graph written so far."""
+        return Graph(tuple(self._nodes.values()), self._outputs)
+
+    @contextlib.contextmanager
+    def at(self, home: int | None) -> Iterator[None]:
+        """Nodes added inside are placed beside the node `home` (sources excepted)."""
+        before, self._home = self._home, home
+        try:
+            yield
+        finally:
+            self._home = before
+
+    @contextlib.contextmanager
+    def label(self, label: str) -> Iterator[None]:
+        """Nodes added inside carry this label (joined with '/' to the one around it) in messages."""
+        before = self._label
+        self._label = f"{before}/{label}" if before else label
+        try:
+            yield
+        finally:
+            self._label = before
+
+
+def canonical(operator: Operator) -> bytes:
+    """The attributes as bytes: what tells 0.0 from -0.0 and 1 from True."""
+    packed: bytes = msgpack.packb([to_plain(v) for v in vars(operator).values()])
+    return packed
+
+
+def _shape(shape: Sequence[int | str]) -> Shape:
+    return tuple(check_size(s) for s in shape)

@@ -1,0 +1,188 @@
+"""Graphs: immutable DAGs of operators with named inputs, parameters, buffers and outputs.
+
+A node's id is its identity for placement, errors and homes. `bind` and `prune` never create, merge
+or renumber nodes; ids grow along every edge, so id order is a topological order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from types import MappingProxyType
+from typing import NamedTuple
+
+from .attributes import names_in_attributes
+from .errors import GraphError, InvalidReferenceError, SizeError, TensorShapeError
+from .operators.base import Operator
+from .operators.source import Buffer, Input, Parameter
+from .tensor import TensorType, names_in
+
+
+class Ref(NamedTuple):
+    """One output of a node."""
+
+    node: int
+    port: int = 0
+
+    def __str__(self) -> str:
+        return f"%{self.node}" if self.port == 0 else f"%{self.node}.{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One use of an operator. `home` is the forward node beside which this one is placed."""
+
+    id: int
+    operator: Operator
+    inputs: tuple[Ref, ...]
+    types: tuple[TensorType, ...]
+    home: int
+    label: str = ""
+
+    @property
+    def title(self) -> str:
+        """How messages name the node: id, operator, and the label if the program gave one."""
+        return f"node {self.id} ({self.operator.name}{f' {self.label!r}' if self.label else ''})"
+
+    def __str__(self) -> str:
+        outputs = ", ".join(str(Ref(self.id, p)) for p in range(len(self.types)))
+        inputs = ", ".join(map(str, self.inputs))
+        types = ", ".join(map(str, self.types))
+        at = f" @{self.home}" if self.home != self.id else ""
+        return f"{outputs}: {types} = {self.operator!r} {inputs}".rstrip() + at
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Nodes in topological (id) order, and named outputs."""
+
+    nodes: tuple[Node, ...]
+    outputs: Mapping[str, Ref]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "outputs", MappingProxyType(dict(self.outputs)))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Graph, (self.nodes, dict(self.outputs)))
+
+    @cached_property
+    def _by_id(self) -> dict[int, Node]:
+        return {n.id: n for n in self.nodes}
+
+    def __getitem__(self, node: int) -> Node:
+        try:
+            return self._by_id[node]
+        except KeyError:
+            raise InvalidReferenceError(f"there is no node {node}") from None
+
+    def __contains__(self, node: object) -> bool:
+        return node in self._by_id
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self.nodes)
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Graph) and self.nodes == other.nodes and dict(self.outputs) == dict(other.outputs)
+
+    def __hash__(self) -> int:
+        return hash((self.nodes, tuple(self.outputs.items())))
+
+    def type(self, ref: Ref) -> TensorType:
+        """The type of a value."""
+        return self[ref.node].types[ref.port]
+
+    @cached_property
+    def inputs(self) -> Mapping[str, Node]:
+        """The nodes fed with every mini-batch, by name."""
+        return {n.operator.tensor: n for n in self.nodes if isinstance(n.operator, Input)}
+
+    @cached_property
+    def parameters(self) -> Mapping[str, Node]:
+        """The nodes that are differentiated, by name."""
+        return {n.operator.tensor: n for n in self.nodes if isinstance(n.operator, Parameter)}
+
+    @cached_property
+    def buffers(self) -> Mapping[str, Node]:
+        """The constants too large for the document, by name."""
+        return {n.operator.tensor: n for n in self.nodes if isinstance(n.operator, Buffer)}
+
+    @cached_property
+    def consumers(self) -> Mapping[Ref, tuple[int, ...]]:
+        """Which nodes read each value, in id order; values nobody reads are absent."""
+        found: dict[Ref, list[int]] = {}
+        for node in self.nodes:
+            for ref in dict.fromkeys(node.inputs):
+                found.setdefault(ref, []).append(node.id)
+        return {ref: tuple(ids) for ref, ids in found.items()}
+
+    @cached_property
+    def sizes(self) -> frozenset[str]:
+        """The named sizes that inputs, parameters and buffers declare."""
+        sources = (*self.inputs.values(), *self.parameters.values(), *self.buffers.values())
+        return frozenset().union(*(names_in(n.types[0].shape) for n in sources)) if sources else frozenset()
+
+    def bind(self, sizes: Mapping[str, int]) -> Graph:
+        """The same nodes with named sizes replaced and types inferred again."""
+        bound: dict[int, Node] = {}
+        for node in self.nodes:
+            bound[node.id] = _bind(node, sizes, bound)
+        return Graph(tuple(bound.values()), self.outputs)
+
+    def prune(self, keep: Iterable[Ref]) -> Graph:
+        """The nodes that the values in `keep` need; outputs that are gone are dropped."""
+        wanted = self.ancestors(keep)
+        outputs = {name: ref for name, ref in self.outputs.items() if ref.node in wanted}
+        return Graph(tuple(n for n in self.nodes if n.id in wanted), outputs)
+
+    def ancestors(self, refs: Iterable[Ref]) -> set[int]:
+        """The nodes that these values need, their own included."""
+        wanted = {ref.node for ref in refs}
+        for node in reversed(self.nodes):
+            if node.id in wanted:
+                wanted.update(ref.node for ref in node.inputs)
+        return wanted
+
+    def map_homes(self, home: Callable[[Node], int]) -> Graph:
+        """The same nodes with other homes."""
+        return Graph(tuple(replace(n, home=home(n)) for n in self.nodes), self.outputs)
+
+    def __str__(self) -> str:
+        lines = [f"  {node}{f'  # {node.label}' if node.label else ''}" for node in self.nodes]
+        returned = ", ".join(f"{name}={ref}" for name, ref in self.outputs.items())
+        return "\n".join(["graph {", *lines, f"  return {returned}", "}"])
+
+
+def _bind(node: Node, sizes: Mapping[str, int], bound: Mapping[int, Node]) -> Node:
+    operator = node.operator.bind(sizes)
+    inputs = [bound[r.node].types[r.port] for r in node.inputs]
+    try:
+        types = operator.infer_types(inputs)
+    except GraphError as exc:
+        raise exc.at(node.title) from None
+    if left := sorted(names_in_attributes(operator).union(*(names_in(t.shape) for t in types))):
+        raise SizeError(f"size {left[0]!r} is not bound; bound are {dict(sizes)}", node=node.title)
+    return replace(node, operator=operator, types=types)
+
+
+def sizes_of(types: Mapping[str, TensorType], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
+    """The sizes that tensors of these shapes give to the names in their declared types.
+
+    Raises the error that names the tensor if ranks or numbers differ, or one name gets two numbers.
+    """
+    sizes: dict[str, int] = {}
+    for name, shape in shapes.items():
+        declared = types[name]
+        if len(shape) != declared.rank:
+            raise TensorShapeError(f"{name!r} must be {declared}, got shape {shape}", node=name)
+        for want, got in zip(declared.shape, shape, strict=True):
+            expected = sizes.setdefault(want, got) if isinstance(want, str) else want
+            if expected != got:
+                why = f" ({want!r} is {expected})" if isinstance(want, str) else ""
+                raise TensorShapeError(f"{name!r} must be {declared}{why}, got shape {shape}", node=name)
+    return sizes
+
+

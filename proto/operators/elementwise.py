@@ -1,0 +1,283 @@
+"""Operators that act on each element: arithmetic, functions, comparisons, choice.
+
+All inputs have one shape and dtype; the builder inserts `Broadcast` and `Cast`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..errors import TypeMismatchError
+from ..tensor import DType, TensorType
+from .base import Cotangents, Operator, floating, require, same
+
+if TYPE_CHECKING:
+    from ..value import Value
+
+
+def zero_where(condition: Value, value: Value) -> Value:
+    """`value`, and 0 where the condition holds: unlike a product, no NaN from 0 · ∞."""
+    zero = (value.builder.constant(_zero(value.dtype))).broadcast_to(value.shape)
+    chosen: Value = Where()(condition, zero, value)
+    return chosen
+
+
+def _zero(dtype: DType) -> Any:
+    return dtype.numpy.type(0)
+
+
+class Arithmetic(Operator, abstract=True):
+    """A function of one or two numbers of one numeric dtype."""
+
+    def infer(self, *xs: TensorType) -> TensorType:
+        found = same(self, *xs)
+        require(found.dtype is not DType.bool, self, f"needs numbers, got {found}")
+        return found
+
+
+class Binary(Arithmetic, abstract=True):
+    def infer(self, x: TensorType, y: TensorType) -> TensorType:
+        return super().infer(x, y)
+
+
+class Unary(Arithmetic, abstract=True):
+    def infer(self, x: TensorType) -> TensorType:
+        return super().infer(x)
+
+
+class UnaryFloat(Operator, abstract=True):
+    """A function of one floating-point number."""
+
+    def infer(self, x: TensorType) -> TensorType:
+        return floating(self, x)
+
+
+# -- arithmetic -----------------------------------------------------------------------------------
+
+
+class Add(Binary):
+    """a + b"""
+
+    def vjp(self, g: Value, y: Value, a: Value, b: Value) -> Cotangents:
+        return g, g
+
+
+class Sub(Binary):
+    """a − b"""
+
+    def vjp(self, g: Value, y: Value, a: Value, b: Value) -> Cotangents:
+        return g, -g
+
+
+class Mul(Binary):
+    """a · b"""
+
+    def vjp(self, g: Value, y: Value, a: Value, b: Value) -> Cotangents:
+        return g * b, g * a
+
+
+class Div(Binary):
+    """a / b, floating-point"""
+
+    def infer(self, x: TensorType, y: TensorType) -> TensorType:
+        return floating(self, x, y)
+
+    def vjp(self, g: Value, y: Value, a: Value, b: Value) -> Cotangents:
+        return g / b, -(g * y / b)
+
+
+class Pow(Binary):
+    """aᵇ, floating-point"""
+
+    def infer(self, x: TensorType, y: TensorType) -> TensorType:
+        return floating(self, x, y)
+
+    def vjp(self, g: Value, y: Value, a: Value, b: Value) -> Cotangents:
+        base = zero_where(b.equals(0.0), g * b * a ** (b - 1.0))
+        # 0ᵇ is 0 for every b > 0, so its derivative by b is 0, not 0 · log 0.
+        exponent: Value = g * zero_where(a.equals(0.0), y * Log()(a))
+        return base, exponent
+
+
+class Neg(Unary):
+    """−x"""
+
+    def vjp(self, g: Value, y: Value, x: Value) -> Cotangents:
+        return (-g,)
+
+
+class Abs(Unary):
+    """|x|, with derivative 0 at 0"""
+
+    def vjp(self, g: Value, y: Value, x: Value) -> Cotangents:
+        return (g * Sign()(x),)
+
+
+class Sign(Unary):
+    """−1, 0 or 1"""
+
+    def vjp(self, g: Value, y: Value, x: Value) -> Cotangents:
+        return (None,)
+
+
+# -- functions ------------------------------------------------------------------------------------
+
+
+class Exp(UnaryFloat):
+    """eˣ"""
+
+    def vjp(self, g: Value, y: Value, x: Value) -> Cotangents:
+        return (g * y,)
+
+
+class Log(UnaryFloat):
+    """The natural logarithm"""
+
+    def vjp(self, g: Value, y: Value, x: Value) -> Cotangents:
+        return (g / x,)
+
+
+class Sqrt(UnaryFloat):
+    """√x"""
+
+    def vjp(self, g: Value, y: Value, x: Value) -> Cotangents:
+        return (g / (y + y),)
+
+
+class Sigmoid(UnaryFloat):
+    """1 / (1 + e⁻ˣ)"""
+
+    def vjp(self, g: Value, y: Value, x: Value) -> Cotangents:
+        return (g * (y * (1.0 - y)),)
+
+
+class Tanh(UnaryFloat):
+    """The hyperbolic tangent"""
+
+    def vjp(self, g: Value, y: Value, x: Value) -> Cotangents:
+        return (g * (1.0 - y * y),)
+
+
+class Softplus(UnaryFloat):
+    """log(1 + eˣ), without overflow"""
+
+    def vjp(self, g: Value, y: Value, x: Value) -> Cotangents:
+        return (g * Sigmoid()(x),)
+
+
+class Relu(UnaryFloat):
+    """max(x, 0), with derivative 0 at 0"""
+
+    def vjp(self, g: Value, y: Value, x: Value) -> Cotangents:
+        return (ReluGrad()(g, y),)
+
+
+class ReluGrad(Operator):
+    """g where y > 0, else 0: the derivative of `Relu` at its output y."""
+
+    def infer(self, g: TensorType, y: TensorType) -> TensorType:
+        return floating(self, g, y)
+
+    def vjp(self, gg: Value, out: Value, g: Value, y: Value) -> Cotangents:
+        return ReluGrad()(gg, y), None
+
+
+class LeakyRelu(UnaryFloat):
+    """x where x > 0, else slope · x"""
+
+    slope: float = 0.01
+
+    def vjp(self, g: Value, y: Value, x: Value) -> Cotangents:
+        return (LeakyReluGrad(self.slope)(g, x),)
+
+
+class LeakyReluGrad(Operator):
+    """g where x > 0, else slope · g"""
+
+    slope: float = 0.01
+
+    def infer(self, g: TensorType, x: TensorType) -> TensorType:
+        return floating(self, g, x)
+
+    def vjp(self, gg: Value, out: Value, g: Value, x: Value) -> Cotangents:
+        return LeakyReluGrad(self.slope)(gg, x), None
+
+
+# -- choice ---------------------------------------------------------------------------------------
+
+
+class Maximum(Binary):
+    """The larger of a and b; NaN if one is NaN. A tie's gradient goes to a."""
+
+    def vjp(self, g: Value, y: Value, a: Value, b: Value) -> Cotangents:
+        second = a < b
+        return zero_where(second, g), zero_where(Not()(second), g)
+
+
+class Minimum(Binary):
+    """The smaller of a and b; NaN if one is NaN. A tie's gradient goes to a."""
+
+    def vjp(self, g: Value, y: Value, a: Value, b: Value) -> Cotangents:
+        second = a > b
+        return zero_where(second, g), zero_where(Not()(second), g)
+
+
+class Where(Operator):
+    """a where the condition holds, else b"""
+
+    def infer(self, condition: TensorType, a: TensorType, b: TensorType) -> TensorType:
+        found = same(self, a, b)
+        if condition != found.of_dtype(DType.bool):
+            raise TypeMismatchError(f"Where needs a condition {found.of_dtype(DType.bool)}, got {condition}")
+        return found
+
+    def vjp(self, g: Value, y: Value, condition: Value, a: Value, b: Value) -> Cotangents:
+        return None, zero_where(Not()(condition), g), zero_where(condition, g)
+
+
+# -- comparisons and logic ------------------------------------------------------------------------
+
+
+class Comparison(Operator, abstract=True):
+    """A relation of two elements of one dtype; bool, so without derivative."""
+
+    def infer(self, a: TensorType, b: TensorType) -> TensorType:
+        return same(self, a, b).of_dtype(DType.bool)
+
+    def vjp(self, *_: Any) -> Cotangents:
+        return None, None
+
+
+class Equal(Comparison):
+    """a = b"""
+
+
+class NotEqual(Comparison):
+    """a ≠ b"""
+
+
+class Less(Comparison):
+    """a < b"""
+
+
+class LessEqual(Comparison):
+    """a ≤ b"""
+
+
+class Greater(Comparison):
+    """a > b"""
+
+
+class GreaterEqual(Comparison):
+    """a ≥ b"""
+
+
+class Not(Operator):
+    """Logical negation"""
+
+    def infer(self, x: TensorType) -> TensorType:
+        require(x.dtype is DType.bool, self, f"needs bool, got {x}")
+        return x
+
+    def vjp(self, *_: Any) -> Cotangents:
+        return (None,)

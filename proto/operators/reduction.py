@@ -1,0 +1,51 @@
+"""Reductions: one element from all along some axes, which are dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..tensor import DType, TensorType
+from .base import Cotangents, Operator, require
+
+if TYPE_CHECKING:
+    from ..value import Value
+
+
+class Reduction(Operator, abstract=True):
+    """A function of the elements along `axes` (counted from the front), which are dropped."""
+
+    axes: tuple[int, ...]
+
+    def infer(self, x: TensorType) -> TensorType:
+        require(x.dtype is not DType.bool, self, f"needs numbers, got {x}")
+        require(x.axes(self.axes) == self.axes, self, f"axes {self.axes} are not sorted and counted from the front")
+        return x.without(self.axes)
+
+    def flops(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> int:
+        return inputs[0].elements
+
+
+class Sum(Reduction):
+    """The sum of x over `axes`, which are dropped."""
+
+    def vjp(self, g: Value, y: Value, x: Value) -> Cotangents:
+        return (g.reshape(x.type.kept(self.axes)).broadcast_to(x.shape),)
+
+
+class Extremum(Reduction, abstract=True):
+    """Max and Min: several equal extrema share the gradient evenly."""
+
+    def vjp(self, g: Value, y: Value, x: Value) -> Cotangents:
+        kept = x.type.kept(self.axes)
+        chosen = x.equals(y.reshape(kept).broadcast_to(x.shape)).astype(x.dtype)
+        share = (g / chosen.sum(self.axes)).reshape(kept).broadcast_to(x.shape)
+        return (chosen * share,)
+
+
+class Max(Extremum):
+    """The largest element; NaN if one is NaN."""
+
+
+class Min(Extremum):
+    """The smallest element; NaN if one is NaN."""

@@ -1,0 +1,267 @@
+"""A value of a builder: what programs and derivative rules compute with.
+
+Methods add nodes to the value's builder. Arithmetic inserts the `Broadcast` and `Cast` nodes that
+the strict operators need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from .errors import TypeMismatchError
+from .operators import elementwise as ew
+from .operators.base import Operator
+from .operators.linear import MatMul
+from .operators.reduction import Max, Min, Sum
+from .operators.shape import Broadcast, Cast, Reshape, Transpose, missing_size
+from .tensor import Array, DType, Shape, Size, TensorType
+
+if TYPE_CHECKING:
+    from .builder import Builder
+    from .graph import Ref
+
+Axes = int | Sequence[int] | None
+Operand: TypeAlias = "Value | bool | int | float | Array"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Value:
+    """One output of a node of `builder`, with a type. Operators build nodes."""
+
+    builder: Builder
+    ref: Ref
+
+    @property
+    def type(self) -> TensorType:
+        """Shape and dtype."""
+        return self.builder.type_of(self.ref)
+
+    @property
+    def shape(self) -> Shape:
+        """The sizes, numbers or names."""
+        return self.type.shape
+
+    @property
+    def dtype(self) -> DType:
+        """The element type."""
+        return self.type.dtype
+
+    @property
+    def rank(self) -> int:
+        """The number of axes."""
+        return self.type.rank
+
+    def __repr__(self) -> str:
+        return f"Value({self.ref}: {self.type})"
+
+    # -- shape --------------------------------------------------------------------------------
+
+    def astype(self, dtype: DType | str) -> Value:
+        """The same values in another dtype."""
+        target = DType.of(dtype)
+        return self if target is self.dtype else _one(Cast(target)(self))
+
+    def broadcast_to(self, shape: Sequence[Size]) -> Value:
+        """Repeated along axes of size 1 and along new leading axes."""
+        target = tuple(shape)
+        return self if target == self.shape else _one(Broadcast(target)(self))
+
+    def reshape(self, shape: Sequence[Size]) -> Value:
+        """The same elements in C order; one size may be -1."""
+        target = infer_size(self.type, tuple(shape))
+        return self if target == self.shape else _one(Reshape(target)(self))
+
+    def transpose(self, axes: Sequence[int] | None = None) -> Value:
+        """Axes permuted; reversed by default."""
+        order = tuple(range(self.rank))[::-1] if axes is None else tuple(self.type.axis(a) for a in axes)
+        return self if order == tuple(range(self.rank)) else _one(Transpose(order)(self))
+
+    @property
+    def T(self) -> Value:
+        """The last two axes exchanged. `a.T @ b` copies: prefer `MatMul(transpose_a=True)`."""
+        order = list(range(self.rank))
+        order[-2:] = reversed(order[-2:])
+        return self.transpose(order)
+
+    def __getitem__(self, index: int | slice | None | tuple[int | slice | None, ...]) -> Value:
+        """Basic indexing with numbers, slices (positive or negative steps) and `None`."""
+        from .indexing import basic_index
+
+        return basic_index(self, index if isinstance(index, tuple) else (index,))
+
+    # -- reductions ---------------------------------------------------------------------------
+
+    def sum(self, axes: Axes = None, keepdims: bool = False) -> Value:
+        """The sum over `axes` (all by default)."""
+        return self._reduce(Sum, axes, keepdims)
+
+    def max(self, axes: Axes = None, keepdims: bool = False) -> Value:
+        """The largest element over `axes`."""
+        return self._reduce(Max, axes, keepdims)
+
+    def min(self, axes: Axes = None, keepdims: bool = False) -> Value:
+        """The smallest element over `axes`."""
+        return self._reduce(Min, axes, keepdims)
+
+    def mean(self, axes: Axes = None, keepdims: bool = False) -> Value:
+        """The sum divided by the number of elements, which may be a named size."""
+        chosen = self._axes(axes)
+        count = self.builder.size_of(tuple(self.shape[a] for a in chosen), self.dtype)
+        return self.sum(chosen, keepdims) / count
+
+    def _axes(self, axes: Axes) -> tuple[int, ...]:
+        if axes is None:
+            return tuple(range(self.rank))
+        return self.type.axes((axes,) if isinstance(axes, int) else tuple(axes))
+
+    def _reduce(self, reduction: Callable[[tuple[int, ...]], Operator], axes: Axes, keepdims: bool) -> Value:
+        chosen = self._axes(axes)
+        reduced = _one(reduction(chosen)(self)) if chosen else self
+        return reduced.reshape(self.type.kept(chosen)) if keepdims else reduced
+
+    # -- arithmetic ---------------------------------------------------------------------------
+
+    def __add__(self, other: Operand) -> Value:
+        return binary(ew.Add(), self, other)
+
+    def __radd__(self, other: Operand) -> Value:
+        return binary(ew.Add(), other, self)
+
+    def __sub__(self, other: Operand) -> Value:
+        return binary(ew.Sub(), self, other)
+
+    def __rsub__(self, other: Operand) -> Value:
+        return binary(ew.Sub(), other, self)
+
+    def __mul__(self, other: Operand) -> Value:
+        return binary(ew.Mul(), self, other)
+
+    def __rmul__(self, other: Operand) -> Value:
+        return binary(ew.Mul(), other, self)
+
+    def __truediv__(self, other: Operand) -> Value:
+        return binary(ew.Div(), self, other)
+
+    def __rtruediv__(self, other: Operand) -> Value:
+        return binary(ew.Div(), other, self)
+
+    def __pow__(self, other: Operand) -> Value:
+        if isinstance(other, (int, float)) and other == 2:
+            return self.square()
+        return binary(ew.Pow(), self, other)
+
+    def __rpow__(self, other: Operand) -> Value:
+        return binary(ew.Pow(), other, self)
+
+    def __matmul__(self, other: Value) -> Value:
+        return _one(MatMul()(*_same_dtype(self, other)))
+
+    def __neg__(self) -> Value:
+        return _one(ew.Neg()(self))
+
+    def __abs__(self) -> Value:
+        return _one(ew.Abs()(self))
+
+    def square(self) -> Value:
+        """x·x."""
+        return self * self
+
+    # -- comparisons (bool values) ------------------------------------------------------------
+
+    def __lt__(self, other: Operand) -> Value:
+        return binary(ew.Less(), self, other)
+
+    def __le__(self, other: Operand) -> Value:
+        return binary(ew.LessEqual(), self, other)
+
+    def __gt__(self, other: Operand) -> Value:
+        return binary(ew.Greater(), self, other)
+
+    def __ge__(self, other: Operand) -> Value:
+        return binary(ew.GreaterEqual(), self, other)
+
+    def equals(self, other: Operand) -> Value:
+        """Elementwise equality (`==` stays Python's identity, so that values can be dictionary keys)."""
+        return binary(ew.Equal(), self, other)
+
+    def differs(self, other: Operand) -> Value:
+        """Elementwise inequality."""
+        return binary(ew.NotEqual(), self, other)
+
+
+def _one(value: Any) -> Value:
+    """The value of an operator with one output."""
+    assert isinstance(value, Value)
+    return value
+
+
+def binary(operator: Operator, a: Operand, b: Operand) -> Value:
+    """An elementwise operator of two operands, brought to one shape and dtype."""
+    return _one(operator(*unify(a, b)))
+
+
+def unify(*operands: Operand) -> tuple[Value, ...]:
+    """Operands as values of one shape and dtype; at least one must be a value already."""
+    like = next((o for o in operands if isinstance(o, Value)), None)
+    if like is None:
+        raise TypeMismatchError("none of the operands is a value of a graph")
+    values = _same_dtype(*(lift(o, like) for o in operands))
+    shape = broadcast_shapes(*(v.shape for v in values))
+    return tuple(v.broadcast_to(shape) for v in values)
+
+
+def _same_dtype(*values: Value) -> tuple[Value, ...]:
+    dtype = values[0].dtype
+    for value in values[1:]:
+        dtype = promote(dtype, value.dtype)
+    return tuple(v.astype(dtype) for v in values)
+
+
+def lift(operand: Operand, like: Value) -> Value:
+    """An operand as a value of `like`'s builder: Python numbers take the dtype of `like`."""
+    if isinstance(operand, Value):
+        return operand
+    if isinstance(operand, (bool, int, float)):
+        return like.builder.constant(_scalar(operand, like.dtype))
+    return like.builder.constant(operand)
+
+
+def _scalar(number: float, dtype: DType) -> Array:
+    if isinstance(number, float) and not dtype.is_floating:
+        raise TypeMismatchError(f"{number!r} does not fit {dtype}: cast the value first")
+    return np.asarray(number, dtype=dtype.numpy)
+
+
+def broadcast_shapes(*shapes: Shape) -> Shape:
+    """NumPy's broadcasting on sizes that may be names; `TypeMismatchError` where two differ."""
+    rank = max(len(s) for s in shapes)
+    padded = [(1,) * (rank - len(s)) + s for s in shapes]
+    return tuple(_broadcast_size(sizes, shapes) for sizes in zip(*padded, strict=True))
+
+
+def _broadcast_size(sizes: tuple[Size, ...], shapes: tuple[Shape, ...]) -> Size:
+    found = [s for s in dict.fromkeys(sizes) if s != 1]
+    if len(found) > 1:
+        shown = ", ".join(map(str, shapes))
+        raise TypeMismatchError(f"shapes {shown} do not broadcast: {found[0]} and {found[1]}")
+    return found[0] if found else 1
+
+
+def promote(a: DType, b: DType) -> DType:
+    """The dtype both convert to without changing kind; `TypeMismatchError` across kinds."""
+    if a is b:
+        return a
+    if a.is_floating != b.is_floating or DType.bool in (a, b):
+        raise TypeMismatchError(f"{a} and {b} do not promote: cast one of them")
+    if {a, b} == {DType.float16, DType.bfloat16}:
+        return DType.float32
+    return DType.of(np.promote_types(a.numpy, b.numpy))
+
+
+def infer_size(source: TensorType, shape: Shape) -> Shape:
+    """`shape` with a -1 replaced by what the element count leaves for it."""
+    return missing_size(source, shape) if -1 in shape else shape

@@ -1,0 +1,73 @@
+"""Rounding once: from exact sums to the dtype of a gradient, half to even.
+
+Rounding to float64 and then to a narrower dtype rounds twice, and shows: a value just above the middle of two
+float32 numbers may first fall onto the middle. Rounding *to odd* on the way (truncate, and set the last bit if
+anything was cut off) keeps the knowledge that something was cut off, and the second rounding is then right if
+at least two bits are dropped. Boldo and Melquiond, Emulation of FMA and Correctly Rounded Sums, IEEE
+Transactions on Computers 57 (2008).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import ml_dtypes
+import numpy as np
+import numpy.typing as npt
+
+from raygrad.proto.tensor import Array
+
+from .expansion import FloatArray
+
+_BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
+
+
+@dataclass(frozen=True)
+class Format:
+    """A binary floating-point format."""
+
+    precision: int  # bits of a significand, the leading one included
+    lowest_bit: int  # the exponent of the smallest subnormal
+
+    @classmethod
+    def of(cls, dtype: np.dtype[np.generic]) -> Format:
+        """The format of a floating-point dtype, bfloat16 included."""
+        info = ml_dtypes.finfo(dtype)
+        return cls(info.nmant + 1, int(info.minexp) - info.nmant)
+
+
+def round_pair(high: FloatArray, low: FloatArray | None, dtype: np.dtype[np.generic]) -> Array:
+    """high + low, rounded once to `dtype`; a new array, in which an exact zero is +0."""
+    if low is None:
+        return _narrow(high + 0.0, dtype)
+    total = high + low
+    if dtype == np.float64:
+        return total + 0.0
+    # TwoSum's error once more, on whole arrays: this runs once a step, not once a mini-batch.
+    came = total - high
+    _make_odd(total, (high - (total - came)) + (low - came), np.int64)
+    return _narrow(total + 0.0, dtype)
+
+
+def _narrow(values: FloatArray, dtype: np.dtype[np.generic]) -> Array:
+    """Float64 values, exact or rounded to odd, rounded half to even to `dtype`."""
+    with np.errstate(over="ignore"):
+        if dtype != _BFLOAT16:
+            return values.astype(dtype)
+        # ml_dtypes converts by way of float32, which would round twice.
+        single = values.astype(np.float32)
+        _make_odd(single, values - single, np.int32)
+        return single.astype(dtype)
+
+
+def _make_odd(
+    rounded: npt.NDArray[np.floating], error: FloatArray, bits: type[np.int64] | type[np.int32]
+) -> None:
+    """Turn the nearest value into the one rounded to odd, in place; `error` is what the rounding lost.
+
+    Neighbouring numbers of one sign have neighbouring bit patterns. Infinity is even, and the largest finite
+    number odd, so an overflow needs no care.
+    """
+    pattern = rounded.view(bits)
+    away = np.where(np.signbit(error) == np.signbit(rounded), 1, -1)
+    pattern += np.where((error != 0.0) & (pattern % 2 == 0), away, 0).astype(bits)
