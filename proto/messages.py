@@ -1,0 +1,103 @@
+"""What clients and the scheduler say to each other: frozen values, the same for gRPC and in process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .errors import ConfigurationError
+from .tensor import Array
+
+ACCUMULATIONS = ("exact", "fast")
+BACKENDS = ("auto", "numpy", "torch", "torch-cpu", "torch-cuda")
+
+
+@dataclass(frozen=True)
+class SessionOptions:
+    """How a session runs. `None` lets the scheduler choose."""
+
+    loss: str = "loss"  # the scalar output whose cotangent is 1 in a step
+    stages: int | None = None
+    replicas: int | None = None
+    accumulation: str = "exact"
+    check: str = ""  # "finite": name the first node that produces a NaN or an infinity
+    lease_seconds: float = 300.0
+    snapshot_every: int = 0  # mini-batches per stage between snapshots; 0: when feeds need the memory
+    placement: Mapping[int, int] | None = None  # forward node → stage, given by the client
+
+    def __post_init__(self) -> None:
+        if self.accumulation not in ACCUMULATIONS:
+            raise ConfigurationError(f"accumulation must be one of {ACCUMULATIONS}, got {self.accumulation!r}")
+        if self.check not in ("", "finite"):
+            raise ConfigurationError(f"check must be 'finite' or empty, got {self.check!r}")
+        for name in ("stages", "replicas"):
+            if (value := getattr(self, name)) is not None and not 1 <= value <= 1024:
+                raise ConfigurationError(f"{name} must be 1 to 1024, got {value}")
+        if not 0 < self.lease_seconds <= 86400:
+            raise ConfigurationError(f"lease_seconds must be within a day, got {self.lease_seconds}")
+        if self.snapshot_every < 0:
+            raise ConfigurationError(f"snapshot_every cannot be negative, got {self.snapshot_every}")
+
+
+@dataclass(frozen=True)
+class MiniBatch:
+    """One set of inputs of a step. `index` is its identity within the step; `weight` multiplies its gradients."""
+
+    feeds: Mapping[str, Array]
+    index: int | None = None  # given out in order of arrival when absent
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one mini-batch of a step came to."""
+
+    step: int
+    index: int
+    outputs: Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class ForwardResult:
+    """Outputs, and the lease on the activations if they were kept."""
+
+    outputs: Mapping[str, Array]
+    lease: str = ""
+    step: int = -1
+    index: int = -1
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """The gradients of a step: the sum over its mini-batches of weight · gradient (or their mean)."""
+
+    step: int
+    indices: tuple[int, ...]
+    weight: float  # the sum of the mini-batches' weights
+    values: Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class PlanSummary:
+    """How a session is spread over the workers, and what the scheduler predicts of it."""
+
+    stages: int
+    replicas: int
+    placement: Mapping[int, int]  # forward node → stage
+    workers: tuple[str, ...]  # "replica 0 stage 0: worker 3 (torch-cpu)"
+    backend: str
+    fingerprint: str
+    step_seconds: float  # predicted time of one mini-batch in the steady state
+    schedule: str  # "F0 F1 B0 …"
+    text: str  # the table that `raygrad plan` prints
+    svg: str = ""
+
+
+@dataclass(frozen=True)
+class ServerInfo:
+    """What a server is: versions, the catalogue it speaks, its workers."""
+
+    version: str
+    catalogue: str
+    workers: tuple[str, ...]
+    settings: Mapping[str, str] = field(default_factory=dict)
