@@ -65,6 +65,18 @@ def to_plain(value: Any) -> Any:
     return value.value if isinstance(value, DType) else value
 
 
+def spelled(hint: Any) -> str:
+    """A declared type in words that do not depend on the Python version: `tuple[int | str, ...]`."""
+    if isinstance(hint, types.UnionType):
+        return " | ".join(map(spelled, typing.get_args(hint)))
+    if typing.get_origin(hint) is tuple:
+        return f"tuple[{', '.join(map(spelled, typing.get_args(hint)))}]"
+    if hint is Ellipsis or hint is types.NoneType:
+        return "..." if hint is Ellipsis else "None"
+    name: str = hint.__name__
+    return name
+
+
 @functools.cache
 def declared(operator: type[Operator]) -> dict[str, Any]:
     """The declared types of an operator's attributes, by name."""
@@ -87,8 +99,9 @@ def _coerce(operator: str, name: str, hint: Any, plain: Any) -> Any:
     try:
         return _as(hint, plain)
     except (TypeError, ValueError, OverflowError, RaygradError) as exc:
-        shown = getattr(hint, "__name__", str(hint))
-        raise AttributeValueError(f"{operator}.{name} must be {shown}, got {_brief(plain)}: {exc}") from exc
+        raise AttributeValueError(
+            f"{operator}.{name} must be {spelled(hint)}, got {_brief(plain)}: {exc}"
+        ) from exc
 
 
 def _brief(plain: Any) -> str:
@@ -99,7 +112,7 @@ def _brief(plain: Any) -> str:
 def _as(hint: Any, plain: Any) -> Any:
     """`plain` as a value of the declared type, or an error that says why not."""
     if hint == Size:
-        return check_size(_integer(plain) if not isinstance(plain, str) else plain)
+        return check_size(integer(plain) if not isinstance(plain, str) else plain)
     if isinstance(hint, types.UnionType):
         return None if plain is None else _as(_without_none(hint), plain)
     if typing.get_origin(hint) is tuple:
@@ -122,7 +135,8 @@ def _tuple(args: tuple[Any, ...], plain: Any) -> tuple[Any, ...]:
     return tuple(_as(a, p) for a, p in zip(args, plain, strict=True))
 
 
-def _integer(plain: Any) -> int:
+def integer(plain: Any) -> int:
+    """A number of any msgpack spelling as an integer of 64 bits, or the error that says why not."""
     if isinstance(plain, bool) or not isinstance(plain, (int, float)) or plain != math.floor(plain):
         raise TypeError("not an integer")
     if not -(2**63) <= plain < 2**63:
@@ -151,7 +165,7 @@ def _dtype(plain: Any) -> DType:
 
 _SCALARS: dict[Any, Any] = {
     bool: _exactly(bool),
-    int: _integer,
+    int: integer,
     float: _number,
     str: _exactly(str),
     bytes: _exactly(bytes),

@@ -23,8 +23,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .attributes import to_plain
-from .errors import GraphError, InvalidReferenceError
-from .graph import Graph, Node, Ref
+from .errors import GraphError, InvalidReferenceError, RaygradError
+from .graph import Graph, Node, Ref, title_of
 from .operators.base import Operator
 from .operators.source import Buffer, Constant, Input, Parameter, SizeOf
 from .tensor import DType, Shape, TensorType, check_size
@@ -40,7 +40,7 @@ class Builder:
         """An empty builder, or one that goes on where `graph` ends (its nodes keep their ids)."""
         self._nodes: dict[int, Node] = {n.id: n for n in graph} if graph else {}
         self._outputs: dict[str, Ref] = dict(graph.outputs) if graph else {}
-        self._names: set[str] = {n.operator.tensor for n in graph if hasattr(n.operator, "tensor")} if graph else set()
+        self._names: set[str] = {*graph.inputs, *graph.parameters, *graph.buffers} if graph else set()
         self._next = max(self._nodes, default=-1) + 1
         self._shared: dict[_Key, int] = {}
         self._home: int | None = None
@@ -72,11 +72,7 @@ class Builder:
         return self.add(SizeOf(sizes, dtype))[0]
 
     def _named(self, operator: Input | Parameter | Buffer) -> Value:
-        if operator.tensor in self._names:
-            raise InvalidReferenceError(f"two inputs, parameters or buffers are called {operator.tensor!r}")
-        value = self.add(operator)[0]
-        self._names.add(operator.tensor)
-        return value
+        return self.values(self.append(operator, (), label=self._label).id)[0]
 
     # -- nodes --------------------------------------------------------------------------------
 
@@ -97,17 +93,26 @@ class Builder:
         self, operator: Operator, inputs: tuple[Ref, ...], *, home: int | None = None, label: str = ""
     ) -> Node:
         """A new node, one to one: nothing is merged or inserted. This is how documents are replayed."""
-        title = f"node {self._next} ({operator.name}{f' {label!r}' if label else ''})"
         try:
-            types = operator.infer_types([self._type(r) for r in inputs])
-        except GraphError as exc:
-            raise exc.at(title) from None
+            types = operator.infer_types([self.type_of(r) for r in inputs])
+            self._reserve(operator)
+        except RaygradError as exc:
+            raise exc.at(title_of(self._next, operator.name, label)) from None
         node = Node(self._next, operator, inputs, types, self._next if home is None else home, label)
         self._nodes[node.id] = node
         self._next += 1
         return node
 
-    def _type(self, ref: Ref) -> TensorType:
+    def _reserve(self, operator: Operator) -> None:
+        """Take the name of an input, parameter or buffer; names are used once."""
+        if not isinstance(operator, (Input, Parameter, Buffer)):
+            return
+        if operator.tensor in self._names:
+            raise InvalidReferenceError(f"two inputs, parameters or buffers are called {operator.tensor!r}")
+        self._names.add(operator.tensor)
+
+    def type_of(self, ref: Ref) -> TensorType:
+        """The type of a value; `InvalidReferenceError` if there is none."""
         node = self._nodes.get(ref.node)
         if node is None or not 0 <= ref.port < len(node.types):
             raise InvalidReferenceError(f"refers to {ref}, which is not an earlier node's output")
@@ -116,10 +121,6 @@ class Builder:
     def values(self, node: int) -> tuple[Value, ...]:
         """The outputs of a node as values."""
         return tuple(Value(self, Ref(node, port)) for port in range(len(self._nodes[node].types)))
-
-    def type_of(self, ref: Ref) -> TensorType:
-        """The type of a value."""
-        return self._nodes[ref.node].types[ref.port]
 
     def node(self, id: int) -> Node:
         """A node by its id."""

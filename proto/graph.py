@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from .attributes import names_in_attributes
-from .errors import GraphError, InvalidReferenceError, SizeError, TensorShapeError
+from .errors import InvalidReferenceError, RaygradError, SizeError
 from .operators.base import Operator
 from .operators.source import Buffer, Input, Parameter
 from .tensor import TensorType, names_in
@@ -27,6 +27,11 @@ class Ref(NamedTuple):
 
     def __str__(self) -> str:
         return f"%{self.node}" if self.port == 0 else f"%{self.node}.{self.port}"
+
+
+def title_of(id: int, operator: str, label: str = "") -> str:
+    """How messages name a node, which may not exist yet."""
+    return f"node {id} ({operator}{f' {label!r}' if label else ''})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,7 @@ class Node:
     @property
     def title(self) -> str:
         """How messages name the node: id, operator, and the label if the program gave one."""
-        return f"node {self.id} ({self.operator.name}{f' {self.label!r}' if self.label else ''})"
+        return title_of(self.id, self.operator.name, self.label)
 
     def __str__(self) -> str:
         outputs = ", ".join(str(Ref(self.id, p)) for p in range(len(self.types)))
@@ -86,7 +91,11 @@ class Graph:
         return len(self.nodes)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Graph) and self.nodes == other.nodes and dict(self.outputs) == dict(other.outputs)
+        return (
+            isinstance(other, Graph)
+            and self.nodes == other.nodes
+            and dict(self.outputs) == dict(other.outputs)
+        )
 
     def __hash__(self) -> int:
         return hash((self.nodes, tuple(self.outputs.items())))
@@ -161,28 +170,8 @@ def _bind(node: Node, sizes: Mapping[str, int], bound: Mapping[int, Node]) -> No
     inputs = [bound[r.node].types[r.port] for r in node.inputs]
     try:
         types = operator.infer_types(inputs)
-    except GraphError as exc:
+    except RaygradError as exc:
         raise exc.at(node.title) from None
     if left := sorted(names_in_attributes(operator).union(*(names_in(t.shape) for t in types))):
         raise SizeError(f"size {left[0]!r} is not bound; bound are {dict(sizes)}", node=node.title)
     return replace(node, operator=operator, types=types)
-
-
-def sizes_of(types: Mapping[str, TensorType], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
-    """The sizes that tensors of these shapes give to the names in their declared types.
-
-    Raises the error that names the tensor if ranks or numbers differ, or one name gets two numbers.
-    """
-    sizes: dict[str, int] = {}
-    for name, shape in shapes.items():
-        declared = types[name]
-        if len(shape) != declared.rank:
-            raise TensorShapeError(f"{name!r} must be {declared}, got shape {shape}", node=name)
-        for want, got in zip(declared.shape, shape, strict=True):
-            expected = sizes.setdefault(want, got) if isinstance(want, str) else want
-            if expected != got:
-                why = f" ({want!r} is {expected})" if isinstance(want, str) else ""
-                raise TensorShapeError(f"{name!r} must be {declared}{why}, got shape {shape}", node=name)
-    return sizes
-
-

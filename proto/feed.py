@@ -1,0 +1,64 @@
+"""Tensors against declared types: what may be fed, put or sent back, and the sizes that it binds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .errors import (
+    MissingTensorError,
+    TensorDTypeError,
+    TensorShapeError,
+    TypeMismatchError,
+    UnexpectedTensorError,
+)
+from .tensor import Array, DType, TensorType
+
+
+def sizes_of(types: Mapping[str, TensorType], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
+    """The sizes that tensors of these shapes give to the names in their declared types.
+
+    Raises the error that names the tensor if ranks or numbers differ, or one name gets two numbers.
+    """
+    sizes: dict[str, int] = {}
+    for name, shape in shapes.items():
+        declared = types[name]
+        if len(shape) != declared.rank:
+            raise TensorShapeError(f"{name!r} must be {declared}, got shape {shape}", node=name)
+        for want, got in zip(declared.shape, shape, strict=True):
+            expected = sizes.setdefault(want, got) if isinstance(want, str) else want
+            if expected != got:
+                why = f" ({want!r} is {expected})" if isinstance(want, str) else ""
+                raise TensorShapeError(f"{name!r} must be {declared}{why}, got shape {shape}", node=name)
+    return sizes
+
+
+def check_tensor(name: str, declared: TensorType, array: Array) -> dict[str, int]:
+    """The sizes that `array` gives to the names of its declared type; typed errors if it does not fit."""
+    dtype = dtype_of(name, array)
+    if dtype is not declared.dtype:
+        raise TensorDTypeError(f"{name!r} must be {declared}, got {dtype}", node=name)
+    return sizes_of({name: declared}, {name: array.shape})
+
+
+def check_feed(types: Mapping[str, TensorType], arrays: Mapping[str, Array]) -> dict[str, int]:
+    """The sizes that a whole set of tensors binds: one for each declared type, each of its type.
+
+    Raises the error that names the tensor if one is missing, not declared, or does not fit.
+    """
+    if missing := sorted(set(types) - set(arrays)):
+        raise MissingTensorError(f"{missing[0]!r} was not given; needed are {sorted(types)}", node=missing[0])
+    if unexpected := sorted(set(arrays) - set(types)):
+        raise UnexpectedTensorError(
+            f"there is no {unexpected[0]!r}; there are {sorted(types)}", node=unexpected[0]
+        )
+    for name, declared in types.items():
+        check_tensor(name, declared, arrays[name])
+    return sizes_of(types, {name: array.shape for name, array in arrays.items()})
+
+
+def dtype_of(name: str, array: Array) -> DType:
+    """The dtype of an array in any byte order; `TensorDTypeError` if it cannot travel (complex, object)."""
+    try:
+        return DType.of(array.dtype.newbyteorder("="))
+    except TypeMismatchError as exc:
+        raise TensorDTypeError(f"{name!r}: {exc.message}", node=name) from exc
