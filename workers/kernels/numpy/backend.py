@@ -1,4 +1,4 @@
-"""The NumPy backend: the reference that every other backend must agree with."""
+"""The NumPy backend: dense arrays on the CPU."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from threadpoolctl import ThreadpoolController
 
 from raygrad.proto.tensor import Array, TensorType
 
-from . import common  # noqa: F401  (registers the common kernels)
-from .base import Backend, Tensor
+from .. import common  # noqa: F401  (registers the common kernels)
+from ..base import Backend, Tensor
+from ..strides import c_order, strides_of
 
 FAMILY = "numpy"
 
@@ -38,7 +39,9 @@ class NumpyBackend(Backend):
         return dense
 
     def fingerprint(self) -> str:
-        blas = ",".join(f"{i['internal_api']} {i['version']} {i.get('architecture')}" for i in self._threads.info())
+        blas = ",".join(
+            f"{i['internal_api']} {i['version']} {i.get('architecture')}" for i in self._threads.info()
+        )
         return f"numpy {np.__version__}; {blas}; 1 thread"
 
     @contextlib.contextmanager
@@ -50,14 +53,6 @@ class NumpyBackend(Backend):
 def dense(x: Any) -> Array:
     """`x` with exactly the strides of a C-order array, axes of size 1 included."""
     array = np.asarray(x)
-    if array.flags.c_contiguous and array.strides == _strides(array.shape, array.itemsize):
+    if array.strides == strides_of(array.shape, c_order(array.ndim), array.itemsize):
         return array
     return np.array(array, order="C", copy=True)
-
-
-def _strides(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
-    strides, step = [], itemsize
-    for size in reversed(shape):
-        strides.append(step)
-        step *= max(size, 1)
-    return tuple(reversed(strides))

@@ -1,0 +1,9 @@
+"""The NumPy backend: the reference that every other backend must agree with.
+
+``backend`` holds the backend itself; each other module the kernels of one family of operators that NumPy
+has to spell out.
+"""
+
+from .backend import NumpyBackend
+
+__all__ = ["NumpyBackend"]
