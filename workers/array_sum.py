@@ -29,8 +29,8 @@ class Limb:
 class Limbs:
     """A sum as plain arrays, which nobody else holds: what a snapshot carries of it.
 
-    An element's sum is the exact sum of all limbs that cover it, unless `specials` (one flag byte per element,
-    or None) says that it is a NaN or an infinity.
+    An element's sum is the exact sum of all limbs that cover it, unless `specials` (one flag byte per
+    element, or None) says that it is a NaN or an infinity.
     """
 
     shape: tuple[int, ...]
@@ -61,8 +61,8 @@ class ArraySum(ABC):
         """Add weight · x. Raises TensorError where x or the weight does not fit; nothing is added then."""
 
     @abstractmethod
-    def merge(self, other: Self) -> None:
-        """Add all that `other` holds, which is left as it is."""
+    def absorb(self, limbs: Limbs) -> None:
+        """Add all that another sum of this kind held when its limbs were taken."""
 
     @abstractmethod
     def round(self, divisor: Fraction = ONE) -> Array:
@@ -72,28 +72,32 @@ class ArraySum(ABC):
     def limbs(self) -> Limbs:
         """The sum as plain arrays, copied: later additions do not change them."""
 
-    @classmethod
-    @abstractmethod
-    def from_limbs(cls, limbs: Limbs) -> Self:
-        """A sum of the same value, independent of `limbs`."""
-
     @property
     @abstractmethod
     def nbytes(self) -> int:
         """Bytes held by the sum's arrays."""
 
+    def merge(self, other: Self) -> None:
+        """Add all that `other` holds, which is left as it is. Raises TensorError if it is of another kind."""
+        if (type(other), other.shape, other.dtype) != (type(self), self.shape, self.dtype):
+            raise TensorError(f"{other!r} cannot be merged into {self!r}")
+        self.absorb(other.limbs())
+
+    @classmethod
+    def from_limbs(cls, limbs: Limbs) -> Self:
+        """A sum of the same value, which does not share memory with `limbs`."""
+        total = cls(limbs.shape, limbs.dtype)
+        total.absorb(limbs)
+        return total
+
     def check(self, x: Array, weight: float) -> None:
-        """Raise TensorShapeError or TensorDTypeError if x does not fit, TensorError if the weight is not finite."""
+        """Raise TensorShapeError, TensorDTypeError or, for a weight that is not finite, TensorError."""
         if x.shape != self.shape:
             raise TensorShapeError(f"gradient has shape {x.shape}, its sum has {self.shape}")
         if x.dtype != self.dtype:
             raise TensorDTypeError(f"gradient has dtype {x.dtype}, its sum has {self.dtype}")
         if not math.isfinite(weight):
             raise TensorError(f"weight {weight} is not finite")
-
-    def _check_like(self, other: ArraySum) -> None:
-        if (type(other), other.shape, other.dtype) != (type(self), self.shape, self.dtype):
-            raise TensorError(f"{other!r} cannot be merged into {self!r}")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.dtype}{list(self.shape)}, {self.nbytes} bytes)"
@@ -112,9 +116,8 @@ class FastSum(ArraySum):
             product = x if weight == 1.0 else np.multiply(x, self.dtype.type(weight))
             np.add(self._total, product, out=self._total)
 
-    def merge(self, other: Self) -> None:
-        self._check_like(other)
-        self.add(other._total)
+    def absorb(self, limbs: Limbs) -> None:
+        self.add(limbs.limbs[0].values.reshape(self.shape))
 
     def round(self, divisor: Fraction = ONE) -> Array:
         with np.errstate(all="ignore"):
@@ -122,12 +125,6 @@ class FastSum(ArraySum):
 
     def limbs(self) -> Limbs:
         return Limbs(self.shape, self.dtype, (Limb(0, 0, self._total.flatten()),))
-
-    @classmethod
-    def from_limbs(cls, limbs: Limbs) -> Self:
-        total = cls(limbs.shape, limbs.dtype)
-        total.add(limbs.limbs[0].values.reshape(limbs.shape))
-        return total
 
     @property
     def nbytes(self) -> int:

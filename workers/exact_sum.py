@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -29,9 +28,9 @@ _buffers = Scratch(1)
 class ExactSum(ArraySum):
     """The exact sum of arrays of one shape, in a floating-point dtype.
 
-    Takes 8 bytes per element while no addition rounds in float64, 16 for almost all others, and 8 more in each
-    block of `BLOCK` elements for each further limb that it needs. NaN and infinities stick: NaN, or ∞ with −∞,
-    gives the one canonical NaN.
+    Takes 8 bytes per element while no addition rounds in float64, 16 for almost all others, and 8 more in
+    each block of `BLOCK` elements for each further limb that it needs. NaN and infinities stick: NaN, or ∞
+    with −∞, gives the one canonical NaN.
     """
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> None:
@@ -47,12 +46,12 @@ class ExactSum(ArraySum):
         for start, block in self._starts():
             block.add(flat[start : start + BLOCK], factor)
 
-    def merge(self, other: Self) -> None:
-        self._check_like(other)
-        for mine, theirs in zip(self._blocks, other._blocks, strict=True):
-            for lane, values in theirs.limbs():
-                mine.absorb(lane, values)
-            mine.mark(theirs.specials)
+    def absorb(self, limbs: Limbs) -> None:
+        for limb in limbs.limbs:
+            self._blocks[limb.start // BLOCK].absorb(limb.lane, limb.values)
+        if limbs.specials is not None:
+            for start, block in self._starts():
+                block.mark(limbs.specials[start : start + BLOCK])
 
     def round(self, divisor: Fraction = ONE) -> Array:
         """The exact sum divided by `divisor` (dyadic, not zero), rounded once, half to even.
@@ -65,20 +64,12 @@ class ExactSum(ArraySum):
         return result.reshape(self.shape)
 
     def limbs(self) -> Limbs:
-        limbs = tuple(
-            Limb(start, lane, _frozen(values)) for start, block in self._starts() for lane, values in block.limbs()
+        limbs = (
+            Limb(start, lane, _frozen(values))
+            for start, block in self._starts()
+            for lane, values in block.limbs()
         )
-        return Limbs(self.shape, self.dtype, limbs, self._specials())
-
-    @classmethod
-    def from_limbs(cls, limbs: Limbs) -> Self:
-        total = cls(limbs.shape, limbs.dtype)
-        for limb in limbs.limbs:
-            total._blocks[limb.start // BLOCK].absorb(limb.lane, limb.values)
-        if limbs.specials is not None:
-            for start, block in total._starts():
-                block.mark(limbs.specials[start : start + BLOCK])
-        return total
+        return Limbs(self.shape, self.dtype, tuple(limbs), self._specials())
 
     @property
     def nbytes(self) -> int:
@@ -118,9 +109,9 @@ class _Block:
         np.copyto(carry, values)
         self._lane(lane).add(carry)
 
-    def mark(self, flags: Array | None) -> None:
+    def mark(self, flags: Array) -> None:
         """Add flags of elements that are not finite."""
-        if flags is not None and flags.any():
+        if flags.any():
             self.specials = self.flags() | flags.astype(np.uint8)
 
     def flags(self) -> npt.NDArray[np.uint8]:
@@ -157,11 +148,10 @@ class _Block:
         values[special] = 0.0
 
     def _round_finite(self, divisor: Fraction, dtype: np.dtype[np.generic], form: Format) -> Array:
-        limbs = list(self.limbs())
+        limbs = list(self.limbs()) or [(0, np.zeros(self._size))]
         if divisor == 1 and len(limbs) <= 2 and all(lane == 0 for lane, _ in limbs):
-            zero = np.zeros(self._size)
-            high, low = ([limb for _, limb in limbs] + [zero, None])[:2] if limbs else (zero, None)
-            return round_pair(high, low, dtype)
+            low = limbs[1][1] if len(limbs) == 2 else None
+            return round_pair(limbs[0][1], low, dtype)
         fixed = FixedPoint([(limb, LANE_BITS * lane) for lane, limb in limbs])
         if divisor != 1:
             fixed.divide(divisor)

@@ -79,7 +79,7 @@ class Expansion:
     def _renormalise(self) -> None:
         """Push the limbs upwards until they hardly overlap, and drop those that became zero.
 
-        The next renormalisation waits until the limbs have doubled, so its cost is spread over many additions.
+        The next renormalisation waits until the limbs have doubled, so that many additions share its cost.
         """
         for _ in range(len(self.limbs)):
             for lower, upper in pairwise(reversed(self.limbs)):

@@ -17,7 +17,7 @@ from .expansion import FloatArray, Scratch
 LANE_BITS = 600
 """Neighbouring lanes differ by a factor of 2**LANE_BITS."""
 
-_ORDINARY = 2.0**300  # |x| in [2**-300, 2**300) stays in lane 0; every scaled factor lies in [2**-474, 2**424)
+_ORDINARY = 2.0**300  # |x| in [2**-300, 2**300) stays in lane 0; scaled, all lie in [2**-474, 2**424)
 _SAFE = 2.0**900  # values below this can be added 2**123 times before a sum overflows
 _FLOAT64_BITS = 53
 _HALF_BITS = 27  # of the longer half of a float64
@@ -53,7 +53,7 @@ class Factor:
                     yield lane + self._lane, np.multiply(half, part, out=product)
 
     def _halves(self, values: FloatArray) -> tuple[FloatArray, ...]:
-        """Arrays that add up to `values`, each short enough for an exact product with one part of the weight."""
+        """Arrays that add up to `values`, short enough for exact products with a part of the weight."""
         if not self._wide or _is_power_of_two(self._parts):
             return (values,)
         high, low, _ = _buffers.take(values.size)

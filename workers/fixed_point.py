@@ -1,7 +1,7 @@
 """Exact sums as integers of many digits: how a widened sum or a mean is rounded, once.
 
-This is the slow, plain way: every element becomes an integer in units of one power of two, wide enough for the
-largest and the smallest bit of the block. Integers add, divide and round without any case to think about.
+This is the slow, plain way: every element becomes an integer in units of one power of two, wide enough for
+the largest and the smallest bit of the block. Integers add, divide and round without any special case.
 """
 
 from __future__ import annotations
@@ -57,10 +57,9 @@ class FixedPoint:
         self._inexact = long_division(self._digits, odd_part)
 
     def round(self, form: Format) -> FloatArray:
-        """The numbers, rounded once, half to even, to `form`: float64 values, infinite on overflow of float64.
+        """The numbers, rounded once, half to even, to the precision and the lowest bit of `form`.
 
-        A value beyond the largest number of a narrower format is not changed to infinity here; conversion to
-        that format does so.
+        What overflows float64 is infinite; what overflows a narrower format becomes so when it is converted.
         """
         window, exponent = self._leading()
         shift = np.minimum(np.maximum(_WINDOW - form.precision, form.lowest_bit - exponent), _WINDOW + 1)
@@ -121,10 +120,10 @@ def _propagate(digits: IntArray) -> None:
 
 def _divide_short(digits: IntArray, divisor: int) -> npt.NDArray[np.bool_]:
     """Divide each column by a number below 2**31, in place; where a remainder is left."""
-    remainder = np.zeros_like(digits[0])
+    remainder: IntArray = np.zeros(digits.shape[1], np.int64)
     for digit in digits[::-1]:
         digit[:], remainder = np.divmod((remainder << _DIGIT) + digit, divisor)
-    return remainder != 0
+    return remainder.astype(np.bool_)
 
 
 def _divide_long(digits: IntArray, divisor: int) -> npt.NDArray[np.bool_]:

@@ -1,9 +1,9 @@
 """Rounding once: from exact sums to the dtype of a gradient, half to even.
 
-Rounding to float64 and then to a narrower dtype rounds twice, and shows: a value just above the middle of two
-float32 numbers may first fall onto the middle. Rounding *to odd* on the way (truncate, and set the last bit if
-anything was cut off) keeps the knowledge that something was cut off, and the second rounding is then right if
-at least two bits are dropped. Boldo and Melquiond, Emulation of FMA and Correctly Rounded Sums, IEEE
+Rounding to float64 and then to a narrower dtype rounds twice, and shows: a value just above the middle of
+two float32 numbers may first fall onto the middle. Rounding *to odd* on the way (truncate, and set the last
+bit if anything was cut off) keeps the knowledge that something was cut off, and the second rounding is then
+right if at least two bits are dropped. Boldo and Melquiond, Emulation of FMA and Correctly Rounded Sums, IEEE
 Transactions on Computers 57 (2008).
 """
 
@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import ml_dtypes
 import numpy as np
-import numpy.typing as npt
 
 from raygrad.proto.tensor import Array
 
@@ -32,8 +31,15 @@ class Format:
     @classmethod
     def of(cls, dtype: np.dtype[np.generic]) -> Format:
         """The format of a floating-point dtype, bfloat16 included."""
-        info = ml_dtypes.finfo(dtype)
-        return cls(info.nmant + 1, int(info.minexp) - info.nmant)
+        return _FORMATS[dtype]
+
+
+_FORMATS = {
+    np.dtype(np.float64): Format(53, -1074),
+    np.dtype(np.float32): Format(24, -149),
+    np.dtype(np.float16): Format(11, -24),
+    _BFLOAT16: Format(8, -133),
+}
 
 
 def round_pair(high: FloatArray, low: FloatArray | None, dtype: np.dtype[np.generic]) -> Array:
@@ -60,14 +66,12 @@ def _narrow(values: FloatArray, dtype: np.dtype[np.generic]) -> Array:
         return single.astype(dtype)
 
 
-def _make_odd(
-    rounded: npt.NDArray[np.floating], error: FloatArray, bits: type[np.int64] | type[np.int32]
-) -> None:
+def _make_odd(rounded: Array, error: FloatArray, bits: type[np.signedinteger]) -> None:
     """Turn the nearest value into the one rounded to odd, in place; `error` is what the rounding lost.
 
     Neighbouring numbers of one sign have neighbouring bit patterns. Infinity is even, and the largest finite
     number odd, so an overflow needs no care.
     """
     pattern = rounded.view(bits)
-    away = np.where(np.signbit(error) == np.signbit(rounded), 1, -1)
-    pattern += np.where((error != 0.0) & (pattern % 2 == 0), away, 0).astype(bits)
+    away = np.where(np.signbit(error) == (pattern < 0), 1, -1)
+    np.add(pattern, np.where((error != 0.0) & (pattern % 2 == 0), away, 0), out=pattern, casting="unsafe")
