@@ -149,7 +149,7 @@ def differentiate(graph: Graph, seeded: Iterable[str], input_gradients: Iterable
     nodes = [*graph.parameters.values(), *(graph.inputs[name] for name in wanted)]
     found = gradients(seeds, [builder.values(n.id)[0] for n in nodes])
     count = len(graph.parameters)
-    pairs = [(name, value.ref if value else None) for name, value in zip(names, found, strict=True)]
+    pairs = [(name, None if value is None else value.ref) for name, value in zip(names, found, strict=True)]
     return Differentiated(
         builder.graph(),
         {name: ref for name, ref in pairs[:count] if ref is not None},

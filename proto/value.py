@@ -6,23 +6,25 @@ the strict operators need.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from .errors import TypeMismatchError
 from .operators import elementwise as ew
 from .operators.base import Operator
-from .operators.linear import MatMul
 from .operators.reduction import Max, Min, Sum
 from .operators.shape import Broadcast, Cast, Reshape, Transpose, missing_size
+from .promotion import broadcast_shapes, promote
 from .tensor import Array, DType, Shape, Size, TensorType
 
 if TYPE_CHECKING:
     from .builder import Builder
     from .graph import Ref
+    from .indexing import Item
 
 Axes = int | Sequence[int] | None
 Operand: TypeAlias = "Value | bool | int | float | Array"
@@ -34,6 +36,9 @@ class Value:
 
     builder: Builder
     ref: Ref
+
+    # NumPy arrays on the left of an operator leave it to the value.
+    __array_ufunc__: ClassVar[None] = None
 
     @property
     def type(self) -> TensorType:
@@ -72,7 +77,8 @@ class Value:
 
     def reshape(self, shape: Sequence[Size]) -> Value:
         """The same elements in C order; one size may be -1."""
-        target = infer_size(self.type, tuple(shape))
+        wanted = tuple(shape)
+        target = missing_size(self.type, wanted) if -1 in wanted else wanted
         return self if target == self.shape else _one(Reshape(target)(self))
 
     def transpose(self, axes: Sequence[int] | None = None) -> Value:
@@ -81,17 +87,26 @@ class Value:
         return self if order == tuple(range(self.rank)) else _one(Transpose(order)(self))
 
     @property
-    def T(self) -> Value:
+    def T(self) -> Value:  # noqa: N802 (the field's own name)
         """The last two axes exchanged. `a.T @ b` copies: prefer `MatMul(transpose_a=True)`."""
         order = list(range(self.rank))
         order[-2:] = reversed(order[-2:])
         return self.transpose(order)
 
-    def __getitem__(self, index: int | slice | None | tuple[int | slice | None, ...]) -> Value:
-        """Basic indexing with numbers, slices (positive or negative steps) and `None`."""
+    def __getitem__(self, index: Item | tuple[Item, ...]) -> Value:
+        """Basic indexing with numbers, slices (positive or negative steps), `None` and `...`."""
         from .indexing import basic_index
 
         return basic_index(self, index if isinstance(index, tuple) else (index,))
+
+    def __iter__(self) -> Iterator[Value]:
+        """The elements along the first axis, whose size must be a number."""
+        if not self.rank or isinstance(self.shape[0], str):
+            raise TypeMismatchError(f"cannot iterate over {self!r}: its first axis has no number of elements")
+        return (self[i] for i in range(self.shape[0]))
+
+    def __bool__(self) -> bool:
+        raise TypeMismatchError(f"{self!r} has no truth value while the graph is written: use `Where`")
 
     # -- reductions ---------------------------------------------------------------------------
 
@@ -108,7 +123,12 @@ class Value:
         return self._reduce(Min, axes, keepdims)
 
     def mean(self, axes: Axes = None, keepdims: bool = False) -> Value:
-        """The sum divided by the number of elements, which may be a named size."""
+        """The sum divided by the number of elements, which may be a named size.
+
+        In half precision both are taken in float32: 65,520 elements are too many for a float16.
+        """
+        if self.dtype.is_floating and self.dtype.itemsize < 4:
+            return self.astype(DType.float32).mean(axes, keepdims).astype(self.dtype)
         chosen = self._axes(axes)
         count = self.builder.size_of(tuple(self.shape[a] for a in chosen), self.dtype)
         return self.sum(chosen, keepdims) / count
@@ -157,8 +177,13 @@ class Value:
     def __rpow__(self, other: Operand) -> Value:
         return binary(ew.Pow(), other, self)
 
-    def __matmul__(self, other: Value) -> Value:
-        return _one(MatMul()(*_same_dtype(self, other)))
+    def __matmul__(self, other: Operand) -> Value:
+        from .product import matmul
+
+        return matmul(*same_dtype(self, lift(other, self)))
+
+    def __rmatmul__(self, other: Operand) -> Value:
+        return lift(other, self) @ self
 
     def __neg__(self) -> Value:
         return _one(ew.Neg()(self))
@@ -209,15 +234,14 @@ def unify(*operands: Operand) -> tuple[Value, ...]:
     like = next((o for o in operands if isinstance(o, Value)), None)
     if like is None:
         raise TypeMismatchError("none of the operands is a value of a graph")
-    values = _same_dtype(*(lift(o, like) for o in operands))
+    values = same_dtype(*(lift(o, like) for o in operands))
     shape = broadcast_shapes(*(v.shape for v in values))
     return tuple(v.broadcast_to(shape) for v in values)
 
 
-def _same_dtype(*values: Value) -> tuple[Value, ...]:
-    dtype = values[0].dtype
-    for value in values[1:]:
-        dtype = promote(dtype, value.dtype)
+def same_dtype(*values: Value) -> tuple[Value, ...]:
+    """The values cast to the dtype that all of them promote to."""
+    dtype = functools.reduce(promote, (v.dtype for v in values))
     return tuple(v.astype(dtype) for v in values)
 
 
@@ -231,37 +255,12 @@ def lift(operand: Operand, like: Value) -> Value:
 
 
 def _scalar(number: float, dtype: DType) -> Array:
-    if isinstance(number, float) and not dtype.is_floating:
-        raise TypeMismatchError(f"{number!r} does not fit {dtype}: cast the value first")
-    return np.asarray(number, dtype=dtype.numpy)
-
-
-def broadcast_shapes(*shapes: Shape) -> Shape:
-    """NumPy's broadcasting on sizes that may be names; `TypeMismatchError` where two differ."""
-    rank = max(len(s) for s in shapes)
-    padded = [(1,) * (rank - len(s)) + s for s in shapes]
-    return tuple(_broadcast_size(sizes, shapes) for sizes in zip(*padded, strict=True))
-
-
-def _broadcast_size(sizes: tuple[Size, ...], shapes: tuple[Shape, ...]) -> Size:
-    found = [s for s in dict.fromkeys(sizes) if s != 1]
-    if len(found) > 1:
-        shown = ", ".join(map(str, shapes))
-        raise TypeMismatchError(f"shapes {shown} do not broadcast: {found[0]} and {found[1]}")
-    return found[0] if found else 1
-
-
-def promote(a: DType, b: DType) -> DType:
-    """The dtype both convert to without changing kind; `TypeMismatchError` across kinds."""
-    if a is b:
-        return a
-    if a.is_floating != b.is_floating or DType.bool in (a, b):
-        raise TypeMismatchError(f"{a} and {b} do not promote: cast one of them")
-    if {a, b} == {DType.float16, DType.bfloat16}:
-        return DType.float32
-    return DType.of(np.promote_types(a.numpy, b.numpy))
-
-
-def infer_size(source: TensorType, shape: Shape) -> Shape:
-    """`shape` with a -1 replaced by what the element count leaves for it."""
-    return missing_size(source, shape) if -1 in shape else shape
+    """A Python number as an element of `dtype`, which must hold it (rounding aside)."""
+    kinds = (bool,) if dtype is DType.bool else (bool, int, float) if dtype.is_floating else (bool, int)
+    try:
+        with np.errstate(over="raise"):
+            if isinstance(number, kinds):
+                return np.asarray(number, dtype=dtype.numpy)
+    except (OverflowError, FloatingPointError):
+        pass
+    raise TypeMismatchError(f"{number!r} does not fit {dtype!r}: cast the value first")

@@ -17,32 +17,45 @@ if TYPE_CHECKING:
 
 def zero_where(condition: Value, value: Value) -> Value:
     """`value`, and 0 where the condition holds: unlike a product, no NaN from 0 · ∞."""
-    zero = (value.builder.constant(_zero(value.dtype))).broadcast_to(value.shape)
-    chosen: Value = Where()(condition, zero, value)
+    return _replace(condition, 0, value)
+
+
+def one_where(condition: Value, value: Value) -> Value:
+    """`value`, and 1 where the condition holds: keeps a pole out of what is computed next."""
+    return _replace(condition, 1, value)
+
+
+def _replace(condition: Value, number: int, value: Value) -> Value:
+    fill = value.builder.constant(value.dtype.numpy.type(number)).broadcast_to(value.shape)
+    chosen: Value = Where()(condition, fill, value)
     return chosen
 
 
-def _zero(dtype: DType) -> Any:
-    return dtype.numpy.type(0)
+def _numeric(operator: Operator, *xs: TensorType) -> TensorType:
+    found = same(operator, *xs)
+    require(found.dtype is not DType.bool, operator, f"needs numbers, got {found}")
+    return found
 
 
-class Arithmetic(Operator, abstract=True):
-    """A function of one or two numbers of one numeric dtype."""
+class Binary(Operator, abstract=True):
+    """A function of two numbers of one dtype."""
 
-    def infer(self, *xs: TensorType) -> TensorType:
-        found = same(self, *xs)
-        require(found.dtype is not DType.bool, self, f"needs numbers, got {found}")
-        return found
-
-
-class Binary(Arithmetic, abstract=True):
     def infer(self, x: TensorType, y: TensorType) -> TensorType:
-        return super().infer(x, y)
+        return _numeric(self, x, y)
 
 
-class Unary(Arithmetic, abstract=True):
+class BinaryFloat(Operator, abstract=True):
+    """A function of two floating-point numbers."""
+
+    def infer(self, x: TensorType, y: TensorType) -> TensorType:
+        return floating(self, x, y)
+
+
+class Unary(Operator, abstract=True):
+    """A function of one number."""
+
     def infer(self, x: TensorType) -> TensorType:
-        return super().infer(x)
+        return _numeric(self, x)
 
 
 class UnaryFloat(Operator, abstract=True):
@@ -76,27 +89,22 @@ class Mul(Binary):
         return g * b, g * a
 
 
-class Div(Binary):
+class Div(BinaryFloat):
     """a / b, floating-point"""
-
-    def infer(self, x: TensorType, y: TensorType) -> TensorType:
-        return floating(self, x, y)
 
     def vjp(self, g: Value, y: Value, a: Value, b: Value) -> Cotangents:
         return g / b, -(g * y / b)
 
 
-class Pow(Binary):
+class Pow(BinaryFloat):
     """aᵇ, floating-point"""
 
-    def infer(self, x: TensorType, y: TensorType) -> TensorType:
-        return floating(self, x, y)
-
     def vjp(self, g: Value, y: Value, a: Value, b: Value) -> Cotangents:
-        base = zero_where(b.equals(0.0), g * b * a ** (b - 1.0))
-        # 0ᵇ is 0 for every b > 0, so its derivative by b is 0, not 0 · log 0.
-        exponent: Value = g * zero_where(a.equals(0.0), y * Log()(a))
-        return base, exponent
+        # At a = b = 0 both factors b · aᵇ⁻¹ and y · log a meet a pole. Replacing a by 1 where it does
+        # harm (not the result by 0) keeps the derivatives of these rules free of 0 · ∞ too.
+        zero = a.equals(0.0)
+        either = one_where(Where()(zero, b.equals(0.0), zero), a)
+        return g * b * Pow()(either, b - 1.0), g * y * Log()(one_where(zero, a))
 
 
 class Neg(Unary):
@@ -173,7 +181,7 @@ class Relu(UnaryFloat):
 
 
 class ReluGrad(Operator):
-    """g where y > 0, else 0: the derivative of `Relu` at its output y."""
+    """0 where y ≤ 0, else g: the derivative of `Relu` at its output y (a NaN lets g through)."""
 
     def infer(self, g: TensorType, y: TensorType) -> TensorType:
         return floating(self, g, y)

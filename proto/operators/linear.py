@@ -23,7 +23,11 @@ class MatMul(Operator):
     transpose_b: bool = False
 
     def infer(self, a: TensorType, b: TensorType) -> TensorType:
-        require(a.dtype is b.dtype and a.dtype.is_floating, self, f"needs one floating-point dtype, got {a} and {b}")
+        require(
+            a.dtype is b.dtype and a.dtype.is_floating,
+            self,
+            f"needs one floating-point dtype, got {a} and {b}",
+        )
         require(a.rank >= 2 and b.rank >= 2, self, f"needs matrices, got {a} and {b}")
         rows, inner = _matrix(a, self.transpose_a)
         contracted, columns = _matrix(b, self.transpose_b)
@@ -53,8 +57,14 @@ class MatMulSum(Operator):
     """aᵀ b summed over all leading axes: (…, k) and (…, m) give (k, m). The derivative by a shared matrix."""
 
     def infer(self, a: TensorType, b: TensorType) -> TensorType:
-        require(a.dtype is b.dtype and a.dtype.is_floating, self, f"needs one floating-point dtype, got {a} and {b}")
-        require(a.rank >= 2 and a.shape[:-1] == b.shape[:-1], self, f"{a} and {b} differ in their leading axes")
+        require(
+            a.dtype is b.dtype and a.dtype.is_floating,
+            self,
+            f"needs one floating-point dtype, got {a} and {b}",
+        )
+        require(
+            a.rank >= 2 and a.shape[:-1] == b.shape[:-1], self, f"{a} and {b} differ in their leading axes"
+        )
         return a.of_shape((a.shape[-1], b.shape[-1]))
 
     def vjp(self, g: Value, y: Value, a: Value, b: Value) -> Cotangents:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..tensor import DType, TensorType
+from ..tensor import DType, Size, TensorType
 from .base import Cotangents, Operator, require
 
 if TYPE_CHECKING:
@@ -19,7 +19,11 @@ class Reduction(Operator, abstract=True):
 
     def infer(self, x: TensorType) -> TensorType:
         require(x.dtype is not DType.bool, self, f"needs numbers, got {x}")
-        require(x.axes(self.axes) == self.axes, self, f"axes {self.axes} are not sorted and counted from the front")
+        require(
+            x.axes(self.axes) == self.axes,
+            self,
+            f"axes {self.axes} are not sorted and counted from the front",
+        )
         return x.without(self.axes)
 
     def flops(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> int:
@@ -35,6 +39,11 @@ class Sum(Reduction):
 
 class Extremum(Reduction, abstract=True):
     """Max and Min: several equal extrema share the gradient evenly."""
+
+    def infer(self, x: TensorType) -> TensorType:
+        reduced: tuple[Size, ...] = tuple(x.shape[a] for a in x.axes(self.axes))
+        require(0 not in reduced, self, f"there is no element along axes {self.axes} of {x}")
+        return super().infer(x)
 
     def vjp(self, g: Value, y: Value, x: Value) -> Cotangents:
         kept = x.type.kept(self.axes)

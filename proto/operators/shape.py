@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -91,7 +90,9 @@ def _quotient(source: TensorType, rest: Shape) -> Size:
         return number // divisor
     if number == divisor and len(left) == 1:
         return left[0]
-    raise SizeError(f"Reshape of {source} to a shape with {rest}: -1 cannot be expressed; give numbers for {left}")
+    raise SizeError(
+        f"Reshape of {source} to a shape with {rest}: -1 cannot be expressed; give numbers for {left}"
+    )
 
 
 class Transpose(Movement):
@@ -112,7 +113,8 @@ class Transpose(Movement):
 class Slice(Movement):
     """Elements start, start+step, … (count of them) along each axis; steps may be negative.
 
-    An axis is described by (start, count, step); a count may be a name where the axis is taken whole.
+    An axis is described by (start, count, step). An axis of named size is taken whole, with the name
+    as its count, or from places counted from its front, which are checked when the name is bound.
     """
 
     start: tuple[int, ...]
@@ -123,7 +125,8 @@ class Slice(Movement):
         lengths = {len(self.start), len(self.count), len(self.step), x.rank}
         require(len(lengths) == 1, self, f"start, count and step must have {x.rank} elements for {x}")
         for axis, parts in enumerate(zip(x.shape, self.start, self.count, self.step, strict=True)):
-            require(_inside(*parts), self, f"axis {axis} of {x} has no elements {parts[1:]} (start, count, step)")
+            why = f"axis {axis} of {x} has no elements {parts[1:]} (start, count, step)"
+            require(_inside(*parts), self, why)
         return x.of_shape(self.count)
 
     def vjp(self, g: Value, y: Value, x: Value) -> Cotangents:
@@ -131,10 +134,12 @@ class Slice(Movement):
 
 
 def _inside(size: Size, start: int, count: Size, step: int) -> bool:
-    if isinstance(size, str) or isinstance(count, str):
+    if isinstance(count, str):
         return size == count and start == 0 and step == 1
-    last = start + (count - 1) * step
-    return step != 0 and (count == 0 or (0 <= start < size and 0 <= last < size))
+    if step == 0 or count == 0:
+        return step != 0
+    low, high = sorted((start, start + (count - 1) * step))
+    return low >= 0 and (isinstance(size, str) or high < size)
 
 
 class SliceGrad(Movement):
@@ -160,13 +165,19 @@ class Pad(Movement):
     value: float = 0.0
 
     def infer(self, x: TensorType) -> TensorType:
-        require(len(self.before) == len(self.after) == x.rank, self, f"needs {x.rank} pairs of widths for {x}")
-        require(min((*self.before, *self.after), default=0) >= 0, self, "widths cannot be negative: use Slice")
+        require(
+            len(self.before) == len(self.after) == x.rank, self, f"needs {x.rank} pairs of widths for {x}"
+        )
+        require(
+            min((*self.before, *self.after), default=0) >= 0, self, "widths cannot be negative: use Slice"
+        )
         return x.of_shape(map(self._size, x.shape, self.before, self.after))
 
     def _size(self, size: Size, before: int, after: int) -> Size:
         if isinstance(size, str) and (before or after):
-            raise SizeError(f"Pad cannot express the size {size!r} + {before + after}; give a number for {size!r}")
+            raise SizeError(
+                f"Pad cannot express the size {size!r} + {before + after}; give a number for {size!r}"
+            )
         return size + before + after if isinstance(size, int) else size
 
     def vjp(self, g: Value, y: Value, x: Value) -> Cotangents:
@@ -187,7 +198,9 @@ class Concatenate(Movement):
             require(same_rest, self, f"{x} does not join {first} along axis {self.axis}")
         sizes = [x.shape[self.axis] for x in xs]
         if len(sizes) > 1 and any(isinstance(s, str) for s in sizes):
-            raise SizeError(f"Concatenate cannot add the sizes {sizes} of axis {self.axis}; give numbers for them")
+            raise SizeError(
+                f"Concatenate cannot add the sizes {sizes} of axis {self.axis}; give numbers for them"
+            )
         total = sizes[0] if len(sizes) == 1 else sum(s for s in sizes if isinstance(s, int))
         return first.of_shape((*first.shape[: self.axis], total, *first.shape[self.axis + 1 :]))
 
@@ -206,7 +219,11 @@ class Split(Movement):
 
     def infer(self, x: TensorType) -> tuple[TensorType, ...]:
         require(0 <= self.axis < x.rank, self, f"axis {self.axis} does not exist in {x}")
-        whole = math.fsum(self.sizes) == x.shape[self.axis] and min(self.sizes, default=-1) >= 0
+        if isinstance(x.shape[self.axis], str):
+            raise SizeError(
+                f"Split cannot cut axis {self.axis} of {x}; give a number for {x.shape[self.axis]!r}"
+            )
+        whole = sum(self.sizes) == x.shape[self.axis] and min(self.sizes, default=-1) >= 0
         require(whole, self, f"sizes {self.sizes} do not make up axis {self.axis} of {x}")
         return tuple(x.of_shape((*x.shape[: self.axis], s, *x.shape[self.axis + 1 :])) for s in self.sizes)
 
