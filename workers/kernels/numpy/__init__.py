@@ -4,6 +4,7 @@
 has to spell out.
 """
 
+from . import indexing, linear  # noqa: F401  (register their kernels)
 from .backend import NumpyBackend
 
 __all__ = ["NumpyBackend"]

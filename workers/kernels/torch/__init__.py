@@ -5,6 +5,7 @@ does better than the common kernels. Nothing outside this package imports torch 
 models, and nothing imports this package until a worker asks for the backend.
 """
 
+from . import elementwise, indexing  # noqa: F401  (register their kernels)
 from .backend import TorchBackend, best_device
 
 __all__ = ["TorchBackend", "best_device"]

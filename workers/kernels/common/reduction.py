@@ -1,0 +1,31 @@
+"""Reductions over axes."""
+
+from __future__ import annotations
+
+from raygrad.proto.operators import reduction
+from raygrad.proto.tensor import DType
+
+from ..base import Kernel, Site, kernel
+from .movement import namespace_dtype
+
+
+@kernel(reduction.Sum)
+def sum_(op: reduction.Sum, site: Site) -> Kernel:
+    xp, dtype = site.xp, site.output.dtype
+    if dtype.is_floating and dtype.itemsize < 4:
+        # In half precision a sum stands still at 2048 (float16) or 256 (bfloat16) terms of its size.
+        narrow, wide = namespace_dtype(site, dtype), namespace_dtype(site, DType.float32)
+        return lambda x: xp.astype(xp.sum(x, axis=op.axes, dtype=wide), narrow)
+    return lambda x: xp.sum(x, axis=op.axes, dtype=x.dtype)
+
+
+@kernel(reduction.Max)
+def max_(op: reduction.Max, site: Site) -> Kernel:
+    xp = site.xp
+    return lambda x: xp.max(x, axis=op.axes)
+
+
+@kernel(reduction.Min)
+def min_(op: reduction.Min, site: Site) -> Kernel:
+    xp = site.xp
+    return lambda x: xp.min(x, axis=op.axes)

@@ -1,0 +1,53 @@
+"""Gather, take and their adjoints. `numpy.add.at` adds in index order, so sums are the same every time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from raygrad.proto.operators.indexing import Gather, GatherGrad, Take, TakeGrad
+
+from ..base import Kernel, Site, kernel
+from ..common.indices import checked
+from .backend import FAMILY
+
+
+@kernel(Gather, family=FAMILY)
+def gather(op: Gather, site: Site) -> Kernel:
+    check = checked(site, site.inputs[0].static[op.axis])
+    return lambda x, indices: np.take_along_axis(x, check(indices), axis=op.axis)
+
+
+@kernel(GatherGrad, family=FAMILY)
+def gather_grad(op: GatherGrad, site: Site) -> Kernel:
+    target = site.output.static
+    check = checked(site, target[op.axis])
+
+    def run(g: Any, indices: Any) -> Any:
+        result = np.zeros(target, dtype=g.dtype)
+        places = list(np.indices(indices.shape, sparse=True))
+        places[op.axis] = check(indices)
+        np.add.at(result, tuple(places), g)
+        return result
+
+    return run
+
+
+@kernel(Take, family=FAMILY)
+def take(op: Take, site: Site) -> Kernel:
+    check = checked(site, site.inputs[0].static[op.axis])
+    return lambda x, indices: np.take(x, check(indices), axis=op.axis)
+
+
+@kernel(TakeGrad, family=FAMILY)
+def take_grad(op: TakeGrad, site: Site) -> Kernel:
+    target = site.output.static
+    check = checked(site, target[op.axis])
+
+    def run(g: Any, indices: Any) -> Any:
+        result = np.zeros(target, dtype=g.dtype)
+        np.add.at(result, (*[slice(None)] * op.axis, check(indices)), g)
+        return result
+
+    return run
