@@ -85,7 +85,9 @@ class Backend(ABC):
     def synchronize(self) -> None:
         """Wait for the device, so that a clock read next is true."""
 
-    def compile(self, operator: Operator, inputs: tuple[TensorType, ...], outputs: tuple[TensorType, ...]) -> Kernel:
+    def compile(
+        self, operator: Operator, inputs: tuple[TensorType, ...], outputs: tuple[TensorType, ...]
+    ) -> Kernel:
         """The kernel of `operator` for these bound types."""
         return find(operator, self.family)(operator, Site(self, inputs, outputs))
 
@@ -94,7 +96,9 @@ _factories: dict[tuple[str, type[Operator]], Factory] = {}
 _exact: set[type[Operator]] = set()
 
 
-def kernel(*operators: type[Operator], family: str = COMMON, exact: bool = False) -> Callable[[Factory], Factory]:
+def kernel(
+    *operators: type[Operator], family: str = COMMON, exact: bool = False
+) -> Callable[[Factory], Factory]:
     """Register a factory for operators, for all backends (`common`) or for one family.
 
     `exact` says that each output element is an exactly rounded function of its input elements, so
