@@ -122,6 +122,11 @@ class Builder:
         """The outputs of a node as values."""
         return tuple(Value(self, Ref(node, port)) for port in range(len(self._nodes[node].types)))
 
+    def value(self, ref: Ref) -> Value:
+        """A value by its reference; `InvalidReferenceError` if there is none."""
+        self.type_of(ref)
+        return Value(self, ref)
+
     def node(self, id: int) -> Node:
         """A node by its id."""
         return self._nodes[id]

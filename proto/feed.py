@@ -34,10 +34,14 @@ def sizes_of(types: Mapping[str, TensorType], shapes: Mapping[str, tuple[int, ..
 
 def check_tensor(name: str, declared: TensorType, array: Array) -> dict[str, int]:
     """The sizes that `array` gives to the names of its declared type; typed errors if it does not fit."""
-    dtype = dtype_of(name, array)
-    if dtype is not declared.dtype:
-        raise TensorDTypeError(f"{name!r} must be {declared}, got {dtype}", node=name)
-    return sizes_of({name: declared}, {name: array.shape})
+    return check_type(name, declared, type_of(name, array))
+
+
+def check_type(name: str, declared: TensorType, given: TensorType) -> dict[str, int]:
+    """`check_tensor` for a tensor whose elements have not arrived yet: `given` is of numbers only."""
+    if given.dtype is not declared.dtype:
+        raise TensorDTypeError(f"{name!r} must be {declared}, got {given}", node=name)
+    return sizes_of({name: declared}, {name: given.static})
 
 
 def check_feed(types: Mapping[str, TensorType], arrays: Mapping[str, Array]) -> dict[str, int]:
@@ -56,9 +60,9 @@ def check_feed(types: Mapping[str, TensorType], arrays: Mapping[str, Array]) -> 
     return sizes_of(types, {name: array.shape for name, array in arrays.items()})
 
 
-def dtype_of(name: str, array: Array) -> DType:
-    """The dtype of an array in any byte order; `TensorDTypeError` if it cannot travel (complex, object)."""
+def type_of(name: str, array: Array) -> TensorType:
+    """The type of an array in any byte order; `TensorDTypeError` if it cannot travel (complex, object)."""
     try:
-        return DType.of(array.dtype.newbyteorder("="))
+        return TensorType(array.shape, DType.of(array.dtype.newbyteorder("=")))
     except TypeMismatchError as exc:
         raise TensorDTypeError(f"{name!r}: {exc.message}", node=name) from exc

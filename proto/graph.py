@@ -98,7 +98,7 @@ class Graph:
         )
 
     def __hash__(self) -> int:
-        return hash((self.nodes, tuple(self.outputs.items())))
+        return hash((self.nodes, frozenset(self.outputs.items())))
 
     def type(self, ref: Ref) -> TensorType:
         """The type of a value."""

@@ -80,6 +80,10 @@ class Constant(Source):
             raise LimitError(f"a constant of {len(self.data)} bytes is over {INLINE_BYTES}: use a buffer")
         if len(self.data) != found.nbytes:
             raise AttributeValueError(f"Constant {found} needs {found.nbytes} bytes, got {len(self.data)}")
+        if min(self.shape, default=0) < 0:
+            raise AttributeValueError(f"Constant {found} has a negative size")
+        if self.dtype is DType.bool and max(self.data, default=0) > 1:
+            raise AttributeValueError(f"Constant {found} holds bytes other than 0 and 1")
         return found
 
     @classmethod
