@@ -13,14 +13,21 @@ import functools
 import math
 import types
 import typing
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .errors import AttributeValueError, RaygradError
 from .tensor import DType, Size, bind_size, check_size
 
 if TYPE_CHECKING:
     from .operators.base import Operator
+
+_T = TypeVar("_T")
+
+
+def _once(compute: Callable[[type[Operator]], _T]) -> Callable[[type[Operator]], _T]:
+    """`functools.cache`, whose type does not take classes that define a hash for their instances."""
+    return typing.cast("Callable[[type[Operator]], _T]", functools.cache(compute))
 
 
 def bind_attributes(operator: Operator, sizes: Mapping[str, int]) -> dict[str, Any]:
@@ -48,7 +55,7 @@ def _names(value: Any) -> set[str]:
     return {value} if isinstance(value, str) else set()
 
 
-@functools.cache
+@_once
 def _sized(operator: type[Operator]) -> tuple[str, ...]:
     """The attributes whose declared type mentions `Size`."""
     return tuple(name for name, hint in declared(operator).items() if _mentions_size(hint))
@@ -77,7 +84,7 @@ def spelled(hint: Any) -> str:
     return name
 
 
-@functools.cache
+@_once
 def declared(operator: type[Operator]) -> dict[str, Any]:
     """The declared types of an operator's attributes, by name."""
     hints = typing.get_type_hints(operator)

@@ -89,10 +89,10 @@ def parse_type(name: str, dtype: str, shape: Sequence[int], limits: Limits = DEF
     return found
 
 
-def pieces(name: str, array: Array, start: int = 0, size: int = PIECE_BYTES) -> Iterator[Piece]:
-    """The pieces of a tensor from byte `start` (where an interrupted upload goes on); at least one."""
+def pieces(name: str, array: Array, start: int | None = None, size: int = PIECE_BYTES) -> Iterator[Piece]:
+    """The pieces of a tensor; with `start`, those that follow its first `start` bytes, perhaps none."""
     declared, data = encode_tensor(name, array)
-    if start == 0:
+    if start is None:
         yield Piece(name, 0, data[:size], declared.dtype.value, declared.static)
         start = size
     for offset in range(start, len(data), size):
