@@ -51,8 +51,12 @@ class NumpyBackend(Backend):
 
 
 def dense(x: Any) -> Array:
-    """`x` with exactly the strides of a C-order array, axes of size 1 included."""
+    """`x`, aligned, and with exactly the strides of a C-order array, axes of size 1 included.
+
+    An array that begins between two elements (a view of a received message may) is copied: NumPy
+    multiplies such matrices without BLAS, and so to other bits.
+    """
     array = np.asarray(x)
-    if array.strides == strides_of(array.shape, c_order(array.ndim), array.itemsize):
+    if array.flags.aligned and array.strides == strides_of(array.shape, c_order(array.ndim), array.itemsize):
         return array
     return np.array(array, order="C", copy=True)
