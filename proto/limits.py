@@ -23,7 +23,7 @@ GIB = 1 << 30
 class Limits:
     """The most that is accepted; a server may set its own."""
 
-    document_bytes: int = 4 * MIB  # it travels in one message
+    document_bytes: int = 16 * MIB
     items: int = 2 * MIB  # msgpack values in a document, containers and keys included
     depth: int = 16  # of msgpack containers in each other
     nodes: int = 1 << 16

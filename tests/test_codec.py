@@ -159,3 +159,13 @@ def test_constants_travel_by_their_bytes() -> None:
     (node,) = decode(encode(g.graph())).nodes
     assert isinstance(node.operator, Constant)
     assert node.operator.array.tobytes() == sent.tobytes()
+
+
+def test_the_document_of_the_readme_decodes() -> None:
+    """The first program of proto/README.md, run as it stands there."""
+    page = (Path(__file__).parent.parent / "proto" / "README.md").read_text()
+    scope: dict[str, Any] = {}
+    exec(page.split("```python\n")[1].split("```")[0], scope)
+    graph = decode(scope["document"])
+    assert graph.inputs.keys() | graph.parameters.keys() == {"x", "y", "w"}
+    assert str(graph.type(graph.outputs["loss"])) == "float32[]"
