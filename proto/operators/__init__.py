@@ -6,6 +6,28 @@ registry by wire name; each other module is one family (``elementwise``, ``reduc
 How an operator is computed does not belong here: that is a kernel, in ``raygrad.workers.kernels``.
 """
 
-from . import elementwise, indexing, linear, reduction, shape, source
+from . import (
+    convolution,
+    elementwise,
+    indexing,
+    linear,
+    loss,
+    normalization,
+    pooling,
+    reduction,
+    shape,
+    source,
+)
 
-__all__ = ["elementwise", "indexing", "linear", "reduction", "shape", "source"]
+__all__ = [
+    "convolution",
+    "elementwise",
+    "indexing",
+    "linear",
+    "loss",
+    "normalization",
+    "pooling",
+    "reduction",
+    "shape",
+    "source",
+]
