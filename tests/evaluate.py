@@ -9,12 +9,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from raygrad.proto.graph import Graph, Ref
 from raygrad.proto.operators.base import Operator
 from raygrad.proto.operators.source import NamedTensor
-from raygrad.proto.tensor import Array, DType, TensorType
+from raygrad.proto.tensor import DType, TensorType
 from raygrad.workers.kernels.base import Backend
+
+Array = npt.NDArray[Any]
 
 
 def evaluate(graph: Graph, feeds: Mapping[str, Array], backend: Backend) -> dict[str, Array]:

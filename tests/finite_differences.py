@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from raygrad.proto.autodiff import gradients
 from raygrad.proto.builder import Builder
@@ -20,12 +18,11 @@ from raygrad.proto.graph import Graph
 from raygrad.proto.tensor import DType
 from raygrad.proto.value import Value
 from raygrad.workers.kernels.numpy import NumpyBackend
-from tests.evaluate import evaluate
+from tests.evaluate import Array, evaluate
 
 STEP = 1e-4  # a stencil of fourth order: truncation 1e-17, rounding 1e-12, both relative to f's scale
 STENCIL = ((-2, 1 / 12), (-1, -8 / 12), (1, 8 / 12), (2, -1 / 12))
 NUMPY = NumpyBackend()
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from raygrad.proto import operators  # noqa: F401  (fills the registry)
@@ -17,13 +15,12 @@ from raygrad.proto.tensor import DType
 from raygrad.workers.kernels.base import Backend, has_kernel, takes_views
 from raygrad.workers.kernels.numpy import NumpyBackend
 from raygrad.workers.kernels.torch import TorchBackend
-from tests.evaluate import apply, run
+from tests.evaluate import Array, apply, run
 from tests.finite_differences import Differentiable, check_gradient
 from tests.samples import SAMPLES
 from tests.sampling import LARGE, SMALL, Sample
 
 BACKENDS: tuple[Backend, ...] = (NumpyBackend(), TorchBackend("cpu"))
-Array = npt.NDArray[Any]
 FLOATING = (DType.float64, DType.float32)
 RELATIVE = {DType.float64: 1e-12, DType.float32: 2e-5, DType.float16: 2e-3, DType.bfloat16: 2e-2}
 
@@ -116,7 +113,7 @@ def expanded(x: Array) -> Array:
 
 
 def first(x: Array) -> Array:
-    return np.array(x[(*[slice(0, 1)] * (x.ndim - 1), ...)]) if x.ndim else x
+    return np.array(x[tuple([slice(0, 1)] * (x.ndim - 1))])
 
 
 def bits(arrays: list[Array]) -> list[bytes]:
