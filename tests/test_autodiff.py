@@ -1,4 +1,4 @@
-"""Differentiating graphs: random ones against finite differences, poles and ties, homes, missing gradients."""
+"""Differentiating graphs: random ones against finite differences, poles, homes, missing gradients."""
 
 from __future__ import annotations
 
