@@ -27,7 +27,9 @@ class SessionOptions:
 
     def __post_init__(self) -> None:
         if self.accumulation not in ACCUMULATIONS:
-            raise ConfigurationError(f"accumulation must be one of {ACCUMULATIONS}, got {self.accumulation!r}")
+            raise ConfigurationError(
+                f"accumulation must be one of {ACCUMULATIONS}, got {self.accumulation!r}"
+            )
         if self.check not in ("", "finite"):
             raise ConfigurationError(f"check must be 'finite' or empty, got {self.check!r}")
         for name in ("stages", "replicas"):

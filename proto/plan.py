@@ -58,7 +58,10 @@ class Placement:
         return (Placement, (dict(self.stage_of), self.stages))
 
     def __str__(self) -> str:
-        parts = (f"stage {s}: {_ranges([n for n, t in self.stage_of.items() if t == s])}" for s in range(self.stages))
+        parts = (
+            f"stage {s}: {_ranges([n for n, t in self.stage_of.items() if t == s])}"
+            for s in range(self.stages)
+        )
         return "; ".join(parts)
 
 
@@ -126,6 +129,7 @@ class StagePlan:
     graph: Graph
     segments: tuple[Segment, ...]
     parameters: tuple[str, ...]  # parameters and buffers that the stage reads
+    keeps: bool = False  # activations stay after the last segment, under a lease
 
 
 @dataclass(frozen=True)
@@ -162,10 +166,12 @@ class Plan:
         graph = Graph(tuple(n for n in self.graph if n.id in nodes | received), {})
         sources = {**self.graph.parameters, **self.graph.buffers}
         read = tuple(sorted(name for name, node in sources.items() if node.id in nodes))
-        return StagePlan(self.id, stage, graph, segments, read)
+        return StagePlan(self.id, stage, graph, segments, read, self.key.mode is Mode.FORWARD)
 
     def __str__(self) -> str:
-        lines = [f"plan {self.id} ({self.key.mode.value}), {self.stages} stages, {len(self.segments)} segments"]
+        lines = [
+            f"plan {self.id} ({self.key.mode.value}), {self.stages} stages, {len(self.segments)} segments"
+        ]
         for s in self.segments:
             needs = f" after {', '.join(str(a) for a in s.after)}" if s.after else ""
             lines.append(f"  {s.id}: {s.title}, {len(s.nodes)} nodes, saves {len(s.saves)}{needs}")

@@ -35,15 +35,15 @@ def make_plan(graph: Graph, placement: Placement, key: PlanKey) -> Plan:
     """
     _check(placement)
     graph = graph.prune(graph.outputs.values())
-    owners = _owners(graph, placement)
+    owner = owners(graph, placement)
     found = _differentiated(graph, key)
     results = Results(graph.outputs, found.inputs, found.parameters)
     bound = found.graph.bind(dict(key.sizes)).prune(_roots(results))
     instances = Instances(bound, placement, frozenset(n.id for n in graph))
-    _demand(instances, results, owners)
+    _demand(instances, results, owner)
     kept = _keep(instances) if key.mode is Mode.FORWARD else {}
     drafts = emit(instances, placement.stages, _PHASES[key.mode])
-    segments = Wiring(instances, drafts, _wanted(results, key.mode), owners, kept).segments()
+    segments = Wiring(instances, drafts, _wanted(results, key.mode), owner, kept).segments()
     memory = [
         stage_memory(bound, [s for s in segments if s.stage == stage], instances.forward)
         for stage in range(placement.stages)
@@ -53,7 +53,7 @@ def make_plan(graph: Graph, placement: Placement, key: PlanKey) -> Plan:
         placement=placement,
         graph=bound,
         segments=segments,
-        owners=owners,
+        owners=owner,
         saved_bytes=tuple(m.saved for m in memory),
         peak_bytes=tuple(m.peak for m in memory),
     )
@@ -66,7 +66,7 @@ def _check(placement: Placement) -> None:
         raise ConfigurationError(f"node {node} is placed on stage {stage} of {placement.stages}")
 
 
-def _owners(graph: Graph, placement: Placement) -> dict[str, int]:
+def owners(graph: Graph, placement: Placement) -> dict[str, int]:
     """The stage that accumulates each parameter's gradient: that of its first consumer.
 
     A parameter that no output needs has no gradient, and no owner.

@@ -16,7 +16,6 @@ import numpy as np
 
 from raygrad.proto.errors import (
     LedgerError,
-    MissingTensorError,
     StepError,
     TensorError,
     UnexpectedTensorError,
@@ -80,8 +79,9 @@ class Accumulator:
     def add(self, index: int, gradients: Mapping[str, Array], weight: float = 1.0) -> None:
         """Add weight · gradient to every sum, and `index` to the ledger: all of it, or nothing and an error.
 
-        Raises LedgerError if the ledger holds the index, TensorError if the gradients are not exactly one
-        array of the right shape and dtype for each parameter, or if the weight is not finite.
+        A parameter without a gradient (the loss does not depend on it) gets no addition. Raises LedgerError
+        if the ledger holds the index, TensorError if a gradient is of no parameter here, of another shape or
+        dtype, or if the weight is not finite.
         """
         self._require_whole()
         if index in self._ledger:
@@ -89,8 +89,8 @@ class Accumulator:
         self._check(gradients, weight)
         # Nothing below can refuse; if the process is interrupted here, the sums are never used again.
         self._torn = f"adding mini-batch {index}"
-        for name, total in self._sums.items():
-            total.add(gradients[name], weight)
+        for name, gradient in gradients.items():
+            self._sums[name].add(gradient, weight)
         self._ledger.add(index)
         self._weight += Fraction(weight)
         self._torn = ""
@@ -143,13 +143,11 @@ class Accumulator:
         return f"Accumulator(exact={self.exact}, ledger={{{_listed(self._ledger)}}}, sums={self._sums})"
 
     def _check(self, gradients: Mapping[str, Array], weight: float) -> None:
-        if missing := sorted(self._sums.keys() - gradients.keys()):
-            raise MissingTensorError(f"no gradient for {', '.join(missing)}")
         if unexpected := sorted(gradients.keys() - self._sums.keys()):
             raise UnexpectedTensorError(f"no parameter called {', '.join(unexpected)}")
-        for name, total in self._sums.items():
+        for name, gradient in gradients.items():
             try:
-                total.check(gradients[name], weight)
+                self._sums[name].check(gradient, weight)
             except TensorError as error:
                 raise error.at(name) from None
 

@@ -39,7 +39,9 @@ class Step:
 class Program:
     """A segment, compiled for a backend. Immutable; runs for one mini-batch at a time."""
 
-    def __init__(self, segment: Segment, graph: Graph, backend: Backend, *, check_finite: bool = False) -> None:
+    def __init__(
+        self, segment: Segment, graph: Graph, backend: Backend, *, check_finite: bool = False
+    ) -> None:
         self.segment = segment
         self._graph = graph
         self._backend = backend
@@ -152,5 +154,9 @@ def _refs(nodes: Iterable[Node]) -> list[Ref]:
 def _kept(segment: Segment) -> frozenset[Ref]:
     """The values that leave the segment: they are not freed inside."""
     named: list[Mapping[str, Ref]] = [segment.outputs, segment.input_gradients, segment.gradients]
-    refs = [*segment.saves, *(r for e in segment.sends for r in e.values), *(r for m in named for r in m.values())]
+    refs = [
+        *segment.saves,
+        *(r for e in segment.sends for r in e.values),
+        *(r for m in named for r in m.values()),
+    ]
     return frozenset(refs)

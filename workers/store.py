@@ -35,7 +35,9 @@ class Store:
         try:
             return self._runs[run][ref]
         except KeyError:
-            raise LeaseError(f"activation {ref} of step {run.step}, mini-batch {run.index} is not kept") from None
+            raise LeaseError(
+                f"activation {ref} of step {run.step}, mini-batch {run.index} is not kept"
+            ) from None
 
     def drop(self, run: RunKey, refs: Iterable[Ref]) -> None:
         """Free single values of a run."""

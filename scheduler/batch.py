@@ -1,0 +1,135 @@
+"""One mini-batch as the scheduler sees it: what came in, how far it is, what came out."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from raygrad.proto.plan import Mode, Plan, Segment
+from raygrad.proto.tensor import Array
+from raygrad.workers.store import RunKey
+
+from .events import CallKey, Token
+
+
+class State(enum.Enum):
+    """Where a mini-batch stands."""
+
+    WAITING = "waiting"  # for a replica
+    RUNNING = "running"
+    HELD = "held"  # forward done, activations under a lease
+    COMMITTED = "committed"  # every stage has acknowledged its addition
+
+
+@dataclass
+class Batch:
+    """A mini-batch of a step, or an evaluation. Mutable; owned by one machine."""
+
+    run: RunKey  # of the latest attempt
+    feeds: Mapping[str, Array]
+    forward: Plan  # EVALUATE, STEP or FORWARD
+    weight: float
+    tokens: list[Token]
+    backward: Plan | None = None  # BACKWARD, once cotangents came
+    cotangents: Mapping[str, Array] = field(default_factory=dict)
+    state: State = State.WAITING
+    replica: int = -1
+    adds: frozenset[int] = frozenset()  # the stages that add in this attempt
+    submitted: set[CallKey] = field(default_factory=set)
+    done: set[CallKey] = field(default_factory=set)
+    outputs: dict[str, Array] = field(default_factory=dict)
+    input_gradients: dict[str, Array] = field(default_factory=dict)
+    expires: float = 0.0  # of the lease, on the machine's clock
+    _digest: bytes = b""
+
+    @property
+    def index(self) -> int:
+        """The identity within the step."""
+        return self.run.index
+
+    @property
+    def in_step(self) -> bool:
+        """Whether this is a part of a step, rather than an evaluation."""
+        return self.forward.key.mode is not Mode.EVALUATE
+
+    @property
+    def contributes(self) -> bool:
+        """Whether this run ends with additions."""
+        return self.forward.key.mode is Mode.STEP or self.backward is not None
+
+    @property
+    def plans(self) -> tuple[Plan, ...]:
+        """The plans to run, one after the other."""
+        return (self.forward,) if self.backward is None else (self.forward, self.backward)
+
+    @property
+    def work(self) -> Iterator[tuple[Plan, Segment]]:
+        """All segments to run, in an order that each stage keeps."""
+        return ((plan, segment) for plan in self.plans for segment in plan.segments)
+
+    @property
+    def stages_adding(self) -> frozenset[int]:
+        """The stages that hold a part of the contribution when the run is over."""
+        plan = self.backward or self.forward
+        return (
+            frozenset(s.stage for s in plan.segments if s.last and s.gradients)
+            if self.contributes
+            else frozenset()
+        )
+
+    def key(self, plan: Plan, segment: int) -> CallKey:
+        """The call of a segment in the latest attempt."""
+        return CallKey(self.run, plan.id, segment)
+
+    def finished(self) -> bool:
+        """Whether all segments of the latest attempt are done."""
+        return all(self.key(plan, segment.id) in self.done for plan, segment in self.work)
+
+    def start(self, replica: int, adds: frozenset[int]) -> None:
+        """A new attempt, on a replica."""
+        self.run = self.run._replace(attempt=self.run.attempt + 1)
+        self.replica, self.adds, self.state = replica, adds, State.RUNNING
+        self.submitted, self.done = set(), set()
+
+    def wait(self) -> None:
+        """Back to where a replica is chosen."""
+        self.replica, self.state = -1, State.WAITING
+
+    @property
+    def feed_bytes(self) -> int:
+        """What the feeds occupy in the scheduler's process."""
+        return sum(a.nbytes for a in self.feeds.values())
+
+    def forget_feeds(self) -> None:
+        """The contribution is safe: keep only the digest, to tell a repetition from a conflict."""
+        self._digest = self.digest()
+        self.feeds = {}
+
+    def digest(self) -> bytes:
+        """What identifies the content of the mini-batch."""
+        return self._digest or content(self.feeds, self.weight)
+
+    def same_content(self, feeds: Mapping[str, Array], weight: float) -> bool:
+        """Whether this is the same mini-batch again."""
+        if self._digest:
+            return self._digest == content(feeds, weight)
+        same = self.weight == weight and self.feeds.keys() == feeds.keys()
+        return same and all(_same(a, feeds[name]) for name, a in self.feeds.items())
+
+
+def _same(a: Array, b: Array) -> bool:
+    return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
+
+
+def content(feeds: Mapping[str, Array], weight: float) -> bytes:
+    """SHA-256 over names, types and bytes."""
+    digest = hashlib.sha256(repr(weight).encode())
+    for name in sorted(feeds):
+        array = np.ascontiguousarray(feeds[name])
+        digest.update(f"{name}{array.dtype}{array.shape}".encode())
+        digest.update(array.view(np.uint8).data if array.ndim else array.tobytes())
+    return digest.digest()

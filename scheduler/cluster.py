@@ -1,0 +1,56 @@
+"""What the scheduler needs of a cluster: workers that carry out commands in order, and report events.
+
+`LocalCluster` runs them in this process, `RayCluster` on Ray actors; the scheduler cannot tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from raygrad.workers.calls import WorkerInfo
+
+from .cost import DeviceRates, LinkRates
+from .events import ClusterEvent, WorkerCommand
+
+Post = Callable[[str | None, ClusterEvent], None]
+"""Takes an event for one session, or (None) for all of them."""
+
+
+class Cluster(Protocol):
+    """Workers numbered from 0. Commands to one worker are carried out in order, and never at once.
+
+    A lost worker is replaced under its number: `WorkerLost`, then `WorkerJoined`, or `WorkerGone`
+    when no replacement came by a deadline.
+    """
+
+    inline: bool  # whether work happens inside `pump`, in the caller's thread
+    link: LinkRates
+
+    def start(self, post: Post) -> None:
+        """Begin to report events to `post`."""
+
+    def clock(self) -> float:
+        """Seconds on the cluster's clock."""
+
+    @property
+    def workers(self) -> tuple[int, ...]:
+        """The workers that can be used now."""
+
+    def info(self, worker: int) -> WorkerInfo:
+        """What a worker is."""
+
+    def rates(self) -> DeviceRates:
+        """How fast a worker computes: measured once per kind of worker, then cached."""
+
+    def execute(self, command: WorkerCommand) -> None:
+        """Queue a command for its worker. Does not wait."""
+
+    def admit(self, worker: int) -> None:
+        """`WorkerJoined` is being handled: commands are for the new worker now; until here they were dropped."""
+
+    def pump(self) -> bool:
+        """Do some queued work, if this cluster works inline; whether there was any."""
+
+    def close(self) -> None:
+        """Stop the workers that this cluster started."""

@@ -1,0 +1,127 @@
+"""Dispatching: which mini-batch starts on which replica, and which segment is submitted next.
+
+A plan's schedule is a priority and a bound on what is in flight, not a list to wait for. No deadlock,
+by construction: one submitter; a call is submitted after the calls that produce its arguments; workers
+run their calls in order; nothing blocks inside a worker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from raygrad.proto.plan import Mode, Plan, Segment
+from raygrad.workers.calls import Call
+
+from .batch import Batch
+from .events import Load, Put, Run
+from .replica import Health, Replica, Slot
+
+if TYPE_CHECKING:
+    from .machine import Machine
+
+CALLS_AHEAD = 2
+"""Calls submitted to a worker before the first is answered: hides the round trip."""
+
+
+class Dispatcher:
+    """The part of the machine that submits."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+
+    def dispatch(self) -> None:
+        """Start what can start, submit what can be submitted. Never waits for what has not arrived."""
+        while self._start_one():
+            pass
+        for replica in self.machine.replicas:
+            while replica.health is Health.LIVE and self._submit_one(replica):
+                pass
+
+    def _start_one(self) -> bool:
+        if not self.machine.waiting:
+            return False
+        candidates = [r for r in self.machine.replicas if r.health is Health.LIVE]
+        replica = min(candidates, key=lambda r: len(r.active), default=None)
+        batch = self.machine.waiting[0]
+        if replica is None or len(replica.active) >= in_flight(batch.forward.stages):
+            return False
+        self.machine.waiting.popleft()
+        adding = batch.stages_adding
+        self.machine.reruns += batch.run.attempt >= 0
+        batch.start(replica.number, adding - self.machine.contributions.holders(batch.index, adding))
+        replica.active[batch.index] = batch
+        return True
+
+    def _submit_one(self, replica: Replica) -> bool:
+        """Submit the most urgent ready segment: backward before forward, then the older mini-batch."""
+        ready = [
+            (segment.phase == "F", order, plan, segment, batch)
+            for order, batch in enumerate(replica.active.values())
+            for plan, segment in ready_segments(batch)
+            if replica.slots[segment.stage].outstanding < CALLS_AHEAD
+        ]
+        if not ready:
+            return False
+        _, _, plan, segment, batch = min(ready, key=lambda r: r[:2])
+        self._submit(replica, batch, plan, segment)
+        return True
+
+    def _submit(self, replica: Replica, batch: Batch, plan: Plan, segment: Segment) -> None:
+        slot = replica.slots[segment.stage]
+        self._prepare(slot, plan)
+        key = batch.key(plan, segment.id)
+        batch.submitted.add(key)
+        self.machine.calls[key] = (slot, self.machine.now)
+        slot.outstanding += 1
+        needs = tuple(batch.key(plan, e.source) for e in segment.receives)
+        sends = tuple(e.target for e in segment.sends)
+        self.machine.out.append(
+            Run(slot.worker, self._call(replica, batch, plan, segment), key, needs, sends, segment.title)
+        )
+
+    def _call(self, replica: Replica, batch: Batch, plan: Plan, segment: Segment) -> Call:
+        given = self.machine.layout.loss_cotangent if plan.key.mode is Mode.STEP else batch.cotangents
+        return Call(
+            run=batch.run,
+            epoch=replica.epoch,
+            plan=plan.id,
+            segment=segment.id,
+            feeds={name: batch.feeds[name] for name in segment.feeds},
+            cotangents={name: given[name] for name in segment.cotangents},
+            weight=batch.weight,
+            add=segment.last and segment.stage in batch.adds and plan is batch.plans[-1],
+        )
+
+    def _prepare(self, slot: Slot, plan: Plan) -> None:
+        """What must be on the worker before a call of this plan; sent ahead of it, in order."""
+        machine = self.machine
+        if (plan.id, machine.version) in slot.ready:
+            return
+        slot.ready.add((plan.id, machine.version))
+        stage = plan.stage_plan(slot.stage)
+        if plan.id not in slot.loaded:
+            slot.loaded.add(plan.id)
+            machine.out.append(Load(slot.worker, machine.layout.session, stage))
+        wanted = [name for name in stage.parameters if slot.tensors.get(name) != machine.versions[name]]
+        if wanted:
+            slot.tensors.update({name: machine.versions[name] for name in wanted})
+            machine.out.append(
+                Put(slot.worker, machine.layout.session, {name: machine.tensors[name] for name in wanted})
+            )
+
+
+def in_flight(stages: int) -> int:
+    """How many mini-batches a replica has under way: one per stage (1F1B), and two to hide round trips."""
+    return max(2, stages)
+
+
+def ready_segments(batch: Batch) -> Iterator[tuple[Plan, Segment]]:
+    """The next unsubmitted segment of each stage, where the calls it needs are submitted."""
+    blocked: set[int] = set()
+    for plan, segment in batch.work:
+        if segment.stage in blocked or batch.key(plan, segment.id) in batch.submitted:
+            continue
+        blocked.add(segment.stage)
+        if all(batch.key(plan, source) in batch.submitted for source in segment.after):
+            yield plan, segment

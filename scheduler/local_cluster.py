@@ -1,0 +1,254 @@
+"""The embedded cluster: workers in this process, without Ray or sockets.
+
+The default for notebooks, small work and tests. Its strict mode is for tests: it freezes arrays,
+sends every edge through the codec, and interleaves, delays, repeats and loses what Ray could, by a
+seed. Time is an event: the clock moves only when nothing else can happen.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from raygrad.proto.errors import RaygradError
+from raygrad.proto.tensor import Array, DType
+from raygrad.workers.backends import open_backend
+from raygrad.workers.calls import WorkerInfo
+from raygrad.workers.executor import Bundle, Executor
+from raygrad.workers.store import RunKey
+
+from .cluster import Post
+from .cost import DeviceRates, LinkRates, measure
+from .events import (
+    CallKey,
+    Close,
+    ClusterEvent,
+    EndStep,
+    Fence,
+    Fenced,
+    Kill,
+    Load,
+    Place,
+    Put,
+    Release,
+    Restore,
+    Run,
+    SegmentDone,
+    SegmentFailed,
+    SnapshotTaken,
+    TakeSnapshot,
+    WorkerCommand,
+    WorkerJoined,
+    WorkerLost,
+)
+
+
+@dataclass(frozen=True)
+class Faults:
+    """How unkind the strict cluster is: probabilities per reply, drawn from `seed`."""
+
+    seed: int = 0
+    delay: float = 0.0
+    repeat: float = 0.0
+    lose: float = 0.0
+
+
+class LocalCluster:
+    """Workers as objects in this process; `pump` does one piece of work."""
+
+    inline = True
+    link = LinkRates(call_seconds=0.0, hop_seconds=0.0, bytes_per_second=float("inf"))
+
+    def __init__(
+        self,
+        workers: int = 1,
+        backend: str = "auto",
+        *,
+        strict: bool = False,
+        faults: Faults | None = None,
+        executor: Callable[..., Executor] = Executor,
+    ) -> None:
+        self.strict = strict
+        self._backend = open_backend(backend)
+        self._make = lambda: executor(self._backend)
+        self._faults = faults or Faults()
+        self._random = random.Random(self._faults.seed)
+        self.executors: dict[int, Executor] = {w: self._make() for w in range(workers)}
+        self._queues: dict[int, deque[WorkerCommand]] = {w: deque() for w in range(workers)}
+        self._bundles: dict[tuple[CallKey, int], Bundle] = {}
+        self._absent: set[int] = set()  # killed, and its replacement not yet admitted
+        self._delayed: list[tuple[str | None, ClusterEvent]] = []
+        self._post: Post = lambda session, event: None
+        self._rates: DeviceRates | None = None
+        self._skipped = 0.0
+        self.before_run: Callable[[Run], None] = lambda run: None  # tests look here, and kill
+
+    def start(self, post: Post) -> None:
+        self._post = post
+
+    def clock(self) -> float:
+        """Real time, plus what `skip` added."""
+        return time.monotonic() + self._skipped
+
+    def skip(self, seconds: float) -> None:
+        """Let time pass without waiting."""
+        self._skipped += seconds
+
+    @property
+    def workers(self) -> tuple[int, ...]:
+        return tuple(self.executors)
+
+    def info(self, worker: int) -> WorkerInfo:
+        return self.executors[worker].info()
+
+    def rates(self) -> DeviceRates:
+        if self._rates is None:
+            self._rates = measure(self._backend)
+        return self._rates
+
+    def close(self) -> None:
+        self.executors.clear()
+        self._queues.clear()
+        self._bundles.clear()
+
+    # -- work ---------------------------------------------------------------------------------
+
+    def execute(self, command: WorkerCommand) -> None:
+        if isinstance(command, Kill):
+            self.kill(command.worker, command.reason)
+        elif command.worker not in self._absent:
+            self._queues[command.worker].append(command)
+
+    def pump(self) -> bool:
+        ready = [w for w, q in self._queues.items() if q and self._can_run(q[0])]
+        if self._delayed and (not ready or self._random.random() < 0.5):
+            self._post(*self._delayed.pop(self._random.randrange(len(self._delayed))))
+            return True
+        if not ready:
+            return False
+        worker = self._random.choice(ready) if self.strict else ready[0]
+        self._carry_out(worker, self._queues[worker].popleft())
+        return True
+
+    def _can_run(self, command: WorkerCommand) -> bool:
+        """Like an actor's queue: a call at the head waits for its arguments, and everything behind it too."""
+        return not isinstance(command, Run) or all(
+            (key, command.key.segment) in self._bundles for key in command.needs
+        )
+
+    def _carry_out(self, worker: int, command: WorkerCommand) -> None:
+        executor = self.executors[worker]
+        match command:
+            case Run():
+                self._run(executor, command)
+            case Place(setup=setup):
+                executor.open(setup)
+            case Load(session=session, plan=plan):
+                executor.load(session, plan)
+            case Put(session=session, tensors=tensors):
+                executor.put(session, {name: self._freeze(a) for name, a in tensors.items()})
+            case Fence(session=session, epoch=epoch, step=step, discard=discard):
+                ledger = executor.fence(session, epoch, step, discard=discard)
+                self._report(session, Fenced(worker, epoch, ledger), sure=True)
+            case TakeSnapshot(session=session, epoch=epoch, step=step):
+                taken = executor.snapshot(session, step)
+                self._report(session, SnapshotTaken(worker, epoch, step, taken), sure=True)
+            case Restore(session=session, step=step, snapshot=snapshot):
+                executor.restore(session, step, snapshot)
+            case EndStep(session=session, step=step):
+                self._forget(lambda run: run.session == session and run.step == step and run.index >= 0)
+                executor.end_step(session, step)
+            case Release(run=run):
+                self._forget(lambda other: other == run)
+                executor.release(run)
+            case Close(session=session):
+                self._forget(lambda run: run.session == session)
+                executor.close(session)
+
+    def _run(self, executor: Executor, command: Run) -> None:
+        self.before_run(command)
+        if self.executors.get(command.worker) is not executor:
+            return  # a test killed the worker here
+        session = command.key.run.session
+        bundles = [self._bundles.pop((key, command.key.segment)) for key in command.needs]
+        try:
+            reply, sent = executor.run(command.call, [self._through_codec(b) for b in bundles])
+        except RaygradError as exc:
+            self._report(session, SegmentFailed(command.worker, command.key, exc), sure=True)
+            return
+        for target, bundle in zip(command.sends, sent, strict=True):
+            self._bundles[command.key, target] = bundle
+        self._report(session, SegmentDone(command.worker, command.key, reply))
+
+    def _forget(self, gone: Callable[[RunKey], bool]) -> None:
+        """Edges of attempts that were given up lead nowhere."""
+        self._bundles = {k: b for k, b in self._bundles.items() if not gone(k[0].run)}
+
+    # -- being strict -------------------------------------------------------------------------
+
+    def _report(self, session: str, event: ClusterEvent, *, sure: bool = False) -> None:
+        draw = self._random.random() if self.strict else 1.0
+        faults = self._faults
+        if draw < faults.lose and not sure:
+            return
+        if draw < faults.lose + faults.repeat:
+            self._delayed.append((session, event))
+        if draw >= 1.0 - faults.delay and self.strict:
+            self._delayed.append((session, event))
+        else:
+            self._post(session, event)
+
+    def _freeze(self, array: Array) -> Array:
+        if self.strict:
+            array = array.copy()
+            array.flags.writeable = False
+        return array
+
+    def _through_codec(self, bundle: Bundle) -> Bundle:
+        """As if it had travelled: C order, read-only, elsewhere in memory."""
+        return tuple(_travel(a) for a in bundle) if self.strict else bundle
+
+    # -- losing workers -----------------------------------------------------------------------
+
+    def kill(self, worker: int, reason: str = "killed") -> None:
+        """Lose a worker with all it holds; a new one takes its number."""
+        self.executors[worker] = self._make()
+        dropped, self._queues[worker] = self._queues[worker], deque()
+        self._absent.add(worker)
+        self._post(None, WorkerLost(worker, reason))
+        self._fail(dropped)
+        self._delayed.append((None, WorkerJoined(worker)))
+
+    def admit(self, worker: int) -> None:
+        """From here on, commands to the worker are for the new one."""
+        self._absent.discard(worker)
+
+    def _fail(self, dropped: Iterable[WorkerCommand]) -> None:
+        """Calls queued on the dead worker end, and those elsewhere that wait for their results."""
+        for command in dropped:
+            if isinstance(command, Run):
+                self._report(
+                    command.key.run.session, SegmentFailed(command.worker, command.key, None), sure=True
+                )
+        for worker, queue in self._queues.items():
+            for command in [c for c in queue if isinstance(c, Run)]:
+                if any(self._is_lost(key, command.key.segment) for key in command.needs):
+                    queue.remove(command)
+                    self._report(command.key.run.session, SegmentFailed(worker, command.key, None), sure=True)
+
+    def _is_lost(self, key: CallKey, target: int) -> bool:
+        """Whether a bundle is neither there nor to come."""
+        queued = (c for q in self._queues.values() for c in q)
+        return (key, target) not in self._bundles and not any(
+            isinstance(c, Run) and c.key == key for c in queued
+        )
+
+
+def _travel(array: Array) -> Array:
+    dtype = DType.of(array.dtype)
+    return np.frombuffer(array.tobytes(), dtype=dtype.numpy).reshape(array.shape)

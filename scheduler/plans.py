@@ -1,0 +1,114 @@
+"""The plans of one session: made once per key, on the placement that the first sizes decided."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from raygrad.proto.errors import ConfigurationError, ResourceError, SizeError
+from raygrad.proto.graph import Graph
+from raygrad.proto.limits import check_bound
+from raygrad.proto.messages import PlanSummary, SessionOptions
+from raygrad.proto.plan import Mode, Placement, Plan, PlanKey
+from raygrad.proto.tensor import TensorType
+
+from .partition import choose
+from .planner import make_plan, owners
+
+if TYPE_CHECKING:
+    from .scheduler import Scheduler
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Where a session lives: which workers, and which stage accumulates which parameters."""
+
+    placement: Placement
+    workers: tuple[tuple[int, ...], ...]  # [replica][stage]
+    owned: tuple[Mapping[str, TensorType], ...]  # by stage
+
+
+class Plans:
+    """A cache of plans by key. Thread-safe."""
+
+    def __init__(self, graph: Graph, options: SessionOptions, scheduler: Scheduler) -> None:
+        self._graph = graph.prune(graph.outputs.values())
+        self._options = options
+        self._scheduler = scheduler
+        self._plans: dict[PlanKey, Plan] = {}
+        self._spread: Spread | None = None
+        self._lock = threading.RLock()
+
+    def __contains__(self, key: PlanKey) -> bool:
+        return key in self._plans
+
+    @property
+    def spread(self) -> Spread:
+        """Where the session lives; known from the first plan on."""
+        if self._spread is None:
+            raise ConfigurationError(
+                "the session has no plan yet: its first mini-batch decides the placement"
+            )
+        return self._spread
+
+    def get(self, key: PlanKey) -> Plan:
+        """The plan of a key; made now if it was not made before."""
+        with self._lock:
+            if key not in self._plans:
+                check_bound(self._graph.bind(dict(key.sizes)), self._scheduler.settings.limits)
+                self._plans[key] = make_plan(self._graph, self._decide(dict(key.sizes)).placement, key)
+            return self._plans[key]
+
+    def output_types(self, sizes: Mapping[str, int]) -> dict[str, TensorType]:
+        """The types of the outputs for these sizes."""
+        bound = self._graph.bind(sizes)
+        return {name: bound.type(ref) for name, ref in bound.outputs.items()}
+
+    def _decide(self, sizes: Mapping[str, int]) -> Spread:
+        """The placement, decided by the first sizes and kept: a smaller last mini-batch runs on the same."""
+        if self._spread is None:
+            placement, replicas = self._choose(sizes)
+            free = self._scheduler.least_used(replicas * placement.stages)
+            rows = tuple(free[r * placement.stages : (r + 1) * placement.stages] for r in range(replicas))
+            self._spread = Spread(placement, rows, self._owned(placement))
+        return self._spread
+
+    def _choose(self, sizes: Mapping[str, int]) -> tuple[Placement, int]:
+        options, cluster = self._options, self._scheduler.cluster
+        if options.placement is not None:
+            return self._given(options.placement), options.replicas or 1
+        return choose(
+            self._graph,
+            sizes,
+            workers=len(cluster.workers),
+            rates=cluster.rates(),
+            link=cluster.link,
+            loss=options.loss if options.loss in self._graph.outputs else None,
+            stages=options.stages,
+            replicas=options.replicas,
+        )
+
+    def _given(self, stage_of: Mapping[int, int]) -> Placement:
+        """A client's placement: every forward node that is no source has a stage."""
+        wanted = {n.home for n in self._graph if not n.operator.source}
+        if missing := sorted(wanted - stage_of.keys()):
+            raise ConfigurationError("the placement leaves this node out", node=self._graph[missing[0]].title)
+        stages = max(stage_of.values(), default=0) + 1
+        if min(stage_of.values(), default=0) < 0 or self._options.stages not in (None, stages):
+            raise ConfigurationError(
+                f"the placement has {stages} stages, the option says {self._options.stages}"
+            )
+        return Placement({n: stage_of[n] for n in sorted(wanted)}, stages)
+
+    def _owned(self, placement: Placement) -> tuple[dict[str, TensorType], ...]:
+        stage_of = owners(self._graph, placement)
+        types = {name: node.types[0] for name, node in self._graph.parameters.items()}
+        return tuple(
+            {n: types[n] for n, s in stage_of.items() if s == stage} for stage in range(placement.stages)
+        )
+
+    def summary(self, sizes: Mapping[str, int] | None) -> PlanSummary:
+        """The placement and what is predicted of it, for the sizes of the first plan or those given."""
+        raise NotImplementedError

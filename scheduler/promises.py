@@ -1,0 +1,110 @@
+"""Promises: futures by token, settled by the scheduler's answers."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor as Pool
+from concurrent.futures import Future
+from typing import Any
+
+from raygrad.proto.errors import DeadlineError, SessionNotFoundError
+
+from .events import Token
+
+
+class Promises:
+    """The unanswered requests of one session. Thread-safe."""
+
+    def __init__(self, session: str) -> None:
+        self._session = session
+        self._tokens = itertools.count()
+        self._futures: dict[Token, Future[Any]] = {}
+        self._changed = threading.Condition()
+        self._closed = False
+
+    def make(self) -> tuple[Token, Future[Any]]:
+        """A new promise; `SessionNotFoundError` once the session is closed."""
+        token, future = next(self._tokens), Future[Any]()
+        with self._changed:
+            if self._closed:
+                raise SessionNotFoundError(f"session {self._session} was closed")
+            self._futures[token] = future
+        return token, future
+
+    def settle(self, token: Token, result: Any = None, error: Exception | None = None) -> None:
+        """Keep a promise, or break it; a second time changes nothing."""
+        with self._changed:
+            future = self._futures.pop(token, None)
+            self._changed.notify_all()
+        if future is not None:
+            _settle(future, result, error)
+
+    def close(self) -> bool:
+        """Break all promises, and make no more; whether this was the first time."""
+        with self._changed:
+            already, self._closed = self._closed, True
+            futures, self._futures = self._futures, {}
+            self._changed.notify_all()
+        for future in futures.values():
+            _settle(future, None, SessionNotFoundError(f"session {self._session} was closed"))
+        return not already
+
+    def token_of(self, future: Future[Any]) -> Token | None:
+        """The token behind an unsettled future."""
+        with self._changed:
+            return next((t for t, f in self._futures.items() if f is future), None)
+
+    def wait_idle(self, timeout: float) -> None:
+        """Until no request is unanswered; `DeadlineError` after `timeout` seconds."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: not self._futures, timeout):
+                open_ = len(self._futures)
+                raise DeadlineError(
+                    f"{open_} requests of session {self._session} did not end in {timeout:g} s"
+                )
+
+
+def _settle(future: Future[Any], result: Any, error: Exception | None) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    if error is not None:
+        future.set_exception(error)
+    else:
+        future.set_result(result)
+
+
+def compute(pool: Pool | None, work: Callable[[], Any]) -> Future[Any]:
+    """A future of `work`: done on the pool, or at once if there is none."""
+    if pool is not None:
+        return pool.submit(work)
+    future: Future[Any] = Future()
+    try:
+        future.set_result(work())
+    except Exception as exc:
+        future.set_exception(exc)
+    return future
+
+
+def then(first: Future[Any], pool: Pool | None, follow: Callable[[Any], Any]) -> Future[Any]:
+    """A future of what follows from another one's result."""
+    second: Future[Any] = Future()
+
+    def copy(done: Future[Any]) -> None:
+        _settle(second, None if done.exception() else done.result(), _exception(done))
+
+    def act(done: Future[Any]) -> None:
+        if done.exception() is not None:
+            copy(done)
+        else:
+            compute(pool, lambda: follow(done.result())).add_done_callback(copy)
+
+    first.add_done_callback(act)
+    return second
+
+
+def _exception(done: Future[Any]) -> Exception | None:
+    error = done.exception()
+    assert error is None or isinstance(error, Exception)
+    return error

@@ -1,0 +1,159 @@
+"""What a session does when a worker is lost: fence, reconcile, run again what is missing.
+
+Declaring a worker lost kills it, so that its pending results become errors and the survivors' queues
+drain. Each survivor of the replica is then fenced, in order behind what is queued: it drops the dead
+attempts and returns its ledger. Only after that is it known which contributions stand in no live
+ledger and no snapshot; those mini-batches run again, on any replica.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from raygrad.proto.errors import DeadlineError, WorkerLostError
+
+from .batch import Batch, State
+from .events import Fence, Fenced, Kill, Restore, SnapshotTaken, WorkerGone, WorkerJoined, WorkerLost
+from .replica import Health, Replica, Slot
+
+if TYPE_CHECKING:
+    from .machine import Machine
+
+
+class Recovery:
+    """The part of the machine that deals with losses."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+
+    def worker_lost(self, event: WorkerLost) -> None:
+        """Forget what the worker knew, and fence what is left of its replicas."""
+        for replica, slot in self._slots_on(event.worker):
+            if not slot.alive:
+                continue
+            machine = self.machine
+            machine.calls = {k: v for k, v in machine.calls.items() if v[0] is not slot}
+            slot.reset()
+            machine.contributions.reconcile(slot.stage, replica.number, slot.safe)
+            self.fence(replica)
+
+    def worker_joined(self, event: WorkerJoined) -> None:
+        """A replacement is there: give it the session's stage, and what a snapshot saved."""
+        machine = self.machine
+        for replica, slot in self._slots_on(event.worker):
+            if slot.alive:
+                continue
+            slot.alive = True
+            machine.open(slot)
+            if slot.snapshot is not None:
+                machine.out.append(Restore(slot.worker, machine.layout.session, machine.step, slot.snapshot))
+            if replica.epoch:
+                self._send_fence(replica, slot)
+            replica.settle()
+
+    def worker_gone(self, event: WorkerGone) -> None:
+        """No replacement: the replica takes nothing new, and what the survivors hold is merged at the end."""
+        for replica, slot in self._slots_on(event.worker):
+            if slot.alive:
+                self.worker_lost(WorkerLost(event.worker, event.reason))
+            replica.health = Health.GONE
+        if all(r.health is Health.GONE for r in self.machine.replicas):
+            self._give_up(event)
+
+    def _give_up(self, event: WorkerGone) -> None:
+        """No replica is left: everything that waits ends with an error that says so."""
+        machine = self.machine
+        for batch in [*machine.waiting]:
+            if batch.tokens or batch.state is State.WAITING:
+                machine.fail(batch, WorkerLostError(f"no replica is left: {event.reason}"))
+        machine.requests.fail_pending(WorkerLostError(f"no replica is left: {event.reason}"))
+
+    def fence(self, replica: Replica, discard: Collection[int] = ()) -> None:
+        """A new epoch: give up the attempts under way, and ask every survivor what it holds."""
+        replica.epoch += 1
+        self._requeue(replica)
+        for slot in replica.slots:
+            slot.snapshotting = False
+            if slot.alive:
+                self._send_fence(replica, slot, discard=slot.stage in discard)
+        if replica.settle():
+            self._run_missing()
+
+    def _send_fence(self, replica: Replica, slot: Slot, *, discard: bool = False) -> None:
+        machine = self.machine
+        slot.fenced = False
+        machine.out.append(Fence(slot.worker, machine.layout.session, replica.epoch, machine.step, discard))
+
+    def discard(self, replica: Replica, stages: Collection[int]) -> None:
+        """Take a failed mini-batch out again: the stages drop their sums, and the others are computed again.
+
+        Rare (a kernel that fails on one stage after another stage has added), so it reuses what losses need.
+        """
+        for stage in stages:
+            replica.slots[stage].snapshot = None
+            self.machine.contributions.reconcile(stage, replica.number, frozenset())
+        self.fence(replica, stages)
+
+    def fenced(self, event: Fenced) -> None:
+        """A survivor has drained, and says what its accumulator holds."""
+        machine = self.machine
+        for replica, slot in self._slots_on(event.worker):
+            if event.epoch != replica.epoch or slot.fenced:
+                continue
+            slot.fenced = True
+            known = frozenset(i for i in event.ledger if i in machine.batches)
+            machine.contributions.reconcile(slot.stage, replica.number, known)
+            if known != event.ledger:
+                self.discard(replica, {slot.stage})
+            elif replica.settle():
+                self._run_missing()
+
+    def snapshot_taken(self, event: SnapshotTaken) -> None:
+        """What a snapshot holds is safe from now on."""
+        for replica, slot in self._slots_on(event.worker):
+            if event.epoch == replica.epoch and event.step == self.machine.step and slot.snapshotting:
+                slot.snapshotting = False
+                slot.snapshot = event.snapshot
+        self.machine.forget_safe_feeds()
+
+    def _requeue(self, replica: Replica) -> None:
+        """Attempts under way on the replica, and activations held there, are lost."""
+        machine = self.machine
+        held = [b for b in machine.batches.values() if b.state is State.HELD and b.replica == replica.number]
+        lost = [*replica.active.values(), *held]
+        replica.active.clear()
+        self.wait(lost)
+
+    def _run_missing(self) -> None:
+        """Committed mini-batches of which a contribution was lost run again, once all fences are answered."""
+        machine = self.machine
+        if any(not slot.fenced for slot in machine.slots()):
+            return
+        committed = [b for b in machine.batches.values() if b.state is State.COMMITTED]
+        self.wait(
+            [
+                b
+                for b in committed
+                if machine.contributions.holders(b.index, b.stages_adding) != b.stages_adding
+            ]
+        )
+
+    def wait(self, batches: list[Batch]) -> None:
+        """Back to the front of the queue, in their order."""
+        for batch in reversed(batches):
+            batch.wait()
+            self.machine.waiting.appendleft(batch)
+
+    def check_calls(self) -> None:
+        """A worker that is silent for too long is declared lost."""
+        machine = self.machine
+        limit = machine.layout.call_timeout
+        late = {slot.worker for slot, since in machine.calls.values() if machine.now - since >= limit}
+        for worker in sorted(late):
+            error = DeadlineError(f"worker {worker} has not answered for {limit:g} s")
+            machine.out.append(Kill(worker, str(error)))
+            machine.calls = {k: v for k, v in machine.calls.items() if v[0].worker != worker}
+
+    def _slots_on(self, worker: int) -> list[tuple[Replica, Slot]]:
+        return [(r, s) for r in self.machine.replicas for s in r.slots if s.worker == worker]

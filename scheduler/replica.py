@@ -1,0 +1,69 @@
+"""A replica: one worker per stage, in one epoch, sharing the mini-batches with the other replicas."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+
+from raygrad.workers.accumulator import Snapshot
+
+from .batch import Batch
+
+
+class Health(enum.Enum):
+    """Whether a replica can take mini-batches."""
+
+    LIVE = "live"
+    FENCING = "fencing"  # a worker was lost; the others have not yet said what they hold
+    RESTORING = "restoring"  # known what is held; the replacement is not there yet
+    GONE = "gone"  # no replacement: what the survivors hold is merged, nothing new runs
+
+
+@dataclass
+class Slot:
+    """One stage of one replica: a worker, and what is known of it."""
+
+    replica: int
+    stage: int
+    worker: int
+    alive: bool = True
+    fenced: bool = True  # has answered the latest fence
+    loaded: set[str] = field(default_factory=set)  # plans on the worker
+    tensors: dict[str, int] = field(default_factory=dict)  # parameters on the worker → their version
+    ready: set[tuple[str, int]] = field(default_factory=set)  # (plan, version) that need nothing sent
+    outstanding: int = 0  # calls submitted and not answered
+    snapshot: Snapshot | None = None  # the newest, of this step
+    snapshotting: bool = False
+    since_snapshot: int = 0  # additions since the newest snapshot was asked for
+
+    def reset(self) -> None:
+        """The worker was lost: a new one knows nothing."""
+        self.alive, self.fenced = False, True
+        self.loaded, self.tensors, self.ready = set(), {}, set()
+        self.outstanding, self.snapshotting = 0, False
+
+    @property
+    def safe(self) -> frozenset[int]:
+        """The indices that the newest snapshot holds."""
+        return self.snapshot.ledger if self.snapshot else frozenset()
+
+
+@dataclass
+class Replica:
+    """The slots of one replica, the mini-batches under way on it, its epoch."""
+
+    number: int
+    slots: tuple[Slot, ...]
+    epoch: int = 0
+    health: Health = Health.LIVE
+    active: dict[int, Batch] = field(default_factory=dict)  # by attempt-unique index
+
+    def settle(self) -> bool:
+        """Draw the conclusion of fences and joins; whether the fence is complete."""
+        if self.health is Health.GONE:
+            return all(s.fenced for s in self.slots)
+        if not all(s.fenced for s in self.slots):
+            self.health = Health.FENCING
+            return False
+        self.health = Health.LIVE if all(s.alive for s in self.slots) else Health.RESTORING
+        return True

@@ -1,0 +1,273 @@
+"""What clients may ask of a session, when, and what they are told otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from raygrad.proto.errors import (
+    ConflictError,
+    IncompleteStepError,
+    LeaseError,
+    LeaseExpiredError,
+    ParametersFixedError,
+    ParametersMissingError,
+    RaygradError,
+    StepClosedError,
+    StepError,
+)
+from raygrad.proto.messages import ForwardResult, StepResult
+from raygrad.proto.plan import Mode, Plan
+from raygrad.workers.accumulator import Snapshot
+from raygrad.workers.store import RunKey
+
+from .batch import Batch, State
+from .events import (
+    Answer,
+    BackwardRequested,
+    Cancelled,
+    Deliver,
+    GradientsRequested,
+    Received,
+    ReleaseRequested,
+    TensorsPut,
+    Token,
+)
+from .replica import Health
+
+if TYPE_CHECKING:
+    from .machine import Machine
+
+
+@dataclass
+class Pending:
+    """A request for the gradients, waiting until all mini-batches are committed and in snapshots."""
+
+    token: Token
+    keep_open: bool
+
+
+class Requests:
+    """The part of the machine that talks to clients. Errors that it raises are answers."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self._evaluations = 0
+        self._leases = 0
+
+    # -- mini-batches -------------------------------------------------------------------------
+
+    def received(self, event: Received) -> None:
+        """A mini-batch: new, or the same again."""
+        machine = self.machine
+        self._require_tensors(event.plan)
+        if event.plan.key.mode is Mode.EVALUATE:
+            self._evaluations -= 1
+            batch = self._batch(event, self._evaluations)
+            machine.evaluations[batch.index] = batch
+            self._enqueue(batch)
+            return
+        if event.step is not None and event.step != machine.step:
+            raise StepClosedError(f"step {event.step} is not open; step {machine.step} is")
+        index = self._next_index() if event.index is None else event.index
+        if known := machine.batches.get(index):
+            self._again(known, event)
+            return
+        if machine.closed:
+            raise StepClosedError(
+                f"step {machine.step} is closed: mini-batch {index} came after its gradients were asked"
+            )
+        batch = machine.batches[index] = self._batch(event, index)
+        machine.feed_bytes += batch.feed_bytes
+        if event.plan.key.mode is Mode.FORWARD:
+            self._leases += 1
+            machine.leases[f"{machine.layout.session}/{machine.step}/{index}/{self._leases}"] = index
+        self._enqueue(batch)
+        machine.press_for_room()
+
+    def _batch(self, event: Received, index: int) -> Batch:
+        run = RunKey(self.machine.layout.session, self.machine.step, index, -1)
+        return Batch(run, event.feeds, event.plan, event.weight, [event.token])
+
+    def _enqueue(self, batch: Batch) -> None:
+        if all(r.health is Health.GONE for r in self.machine.replicas):
+            self.machine.remove(batch)
+            raise StepError("the session has no worker left: close it and create another")
+        self.machine.waiting.append(batch)
+
+    def _next_index(self) -> int:
+        batches = self.machine.batches
+        return (
+            next(i for i in range(len(batches) + 1) if i not in batches)
+            if len(batches) in batches
+            else len(batches)
+        )
+
+    def _again(self, known: Batch, event: Received) -> None:
+        """The same (step, index): the stored answer if the content is the same."""
+        if known.forward.key != event.plan.key or not known.same_content(event.feeds, event.weight):
+            raise ConflictError(
+                f"mini-batch {known.index} of step {self.machine.step} came before with other content"
+            )
+        mode = known.forward.key.mode
+        if (
+            known.state in (State.WAITING, State.RUNNING)
+            and known.backward is None
+            and not self._was_answered(known)
+        ):
+            known.tokens.append(event.token)
+        elif mode is Mode.STEP:
+            result = StepResult(self.machine.step, known.index, known.outputs)
+            self.machine.out.append(Answer(event.token, result))
+        else:
+            lease = next((n for n, i in self.machine.leases.items() if i == known.index), "")
+            result_ = ForwardResult(known.outputs, lease, self.machine.step, known.index)
+            self.machine.out.append(Answer(event.token, result_))
+
+    def _was_answered(self, batch: Batch) -> bool:
+        """Whether this batch only runs again for what a loss took: its answer is known."""
+        return not batch.tokens and batch.run.attempt > 0 and bool(batch.outputs)
+
+    def _require_tensors(self, plan: Plan) -> None:
+        needed = {*plan.graph.parameters, *plan.graph.buffers}
+        if missing := sorted(needed - self.machine.tensors.keys()):
+            raise ParametersMissingError(
+                f"put {', '.join(missing[:5])} first: {len(missing)} of {len(needed)} are missing"
+            )
+
+    # -- leases -------------------------------------------------------------------------------
+
+    def backward(self, event: BackwardRequested) -> None:
+        """Run the rest of a leased mini-batch."""
+        machine = self.machine
+        batch = self._leased(event.lease)
+        if batch.backward is not None:
+            raise LeaseError(f"lease {event.lease} already had its backward pass")
+        batch.backward, batch.cotangents = event.plan, event.cotangents
+        batch.tokens.append(event.token)
+        adding = batch.stages_adding
+        batch.adds = adding - machine.contributions.holders(batch.index, adding)
+        if batch.state is State.HELD:
+            batch.state = State.RUNNING
+            machine.replicas[batch.replica].active[batch.index] = batch
+        machine.end_lease(event.lease, "had its backward pass")
+
+    def release(self, event: ReleaseRequested) -> None:
+        """Give a lease up; its mini-batch leaves the step."""
+        machine = self.machine
+        batch = self._leased(event.lease)
+        machine.end_lease(event.lease, "was released")
+        machine.remove(batch)
+        machine.out.append(Answer(event.token))
+
+    def _leased(self, lease: str) -> Batch:
+        machine = self.machine
+        if (how := machine.ended_leases.get(lease)) is not None:
+            kind = LeaseExpiredError if how == "expired" else LeaseError
+            raise kind(f"lease {lease} {how}")
+        if lease not in machine.leases:
+            raise LeaseError(f"there is no lease {lease}: backward needs a forward pass with keep")
+        return machine.batches[machine.leases[lease]]
+
+    def expire_leases(self) -> None:
+        """Free what nobody came back for."""
+        machine = self.machine
+        for lease, index in list(machine.leases.items()):
+            batch = machine.batches[index]
+            if batch.state is State.HELD and machine.now >= batch.expires:
+                machine.end_lease(lease, "expired")
+                machine.remove(batch)
+
+    # -- parameters ---------------------------------------------------------------------------
+
+    def put(self, event: TensorsPut) -> None:
+        """New parameters: only between steps. Workers get them before their next call."""
+        machine = self.machine
+        if machine.batches:
+            raise ParametersFixedError(
+                f"step {machine.step} holds {len(machine.batches)} mini-batches: take its gradients before putting parameters"
+            )
+        machine.adopt(event.tensors)
+        machine.out.append(Answer(event.token))
+
+    # -- gradients ----------------------------------------------------------------------------
+
+    def gradients(self, event: GradientsRequested) -> None:
+        """Close the step (unless asked not to) and answer when all of it is committed."""
+        machine = self.machine
+        if not machine.tensors and machine.layout.has_parameters:
+            raise ParametersMissingError("put the parameters, then send mini-batches, then ask for gradients")
+        if event.step is not None and event.step != machine.step:
+            raise StepClosedError(f"step {event.step} is not open; step {machine.step} is")
+        if not machine.batches:
+            raise IncompleteStepError(f"step {machine.step} holds no mini-batch")
+        if machine.pending and not event.keep_open:
+            raise StepClosedError(f"the gradients of step {machine.step} were already asked for")
+        self._require_expected(event)
+        if machine.leases:
+            lease, index = next(iter(machine.leases.items()))
+            raise IncompleteStepError(
+                f"mini-batch {index} is under the lease {lease}: run its backward or release it"
+            )
+        machine.closed = machine.closed or not event.keep_open
+        machine.pending.append(Pending(event.token, event.keep_open))
+
+    def _require_expected(self, event: GradientsRequested) -> None:
+        have = self.machine.batches
+        if isinstance(event.expect, int) and event.expect != len(have):
+            raise IncompleteStepError(f"expected {event.expect} mini-batches, the step holds {len(have)}")
+        if isinstance(event.expect, frozenset) and event.expect != have.keys():
+            missing, surplus = sorted(event.expect - have.keys()), sorted(have.keys() - event.expect)
+            raise IncompleteStepError(f"mini-batches missing: {missing[:10]}, not expected: {surplus[:10]}")
+
+    def deliver(self) -> None:
+        """If all is committed: get what is not yet in a snapshot, then hand the parts out."""
+        machine = self.machine
+        if not machine.pending or any(b.state is not State.COMMITTED for b in machine.batches.values()):
+            return
+        if any(not s.fenced for s in machine.slots()):
+            return
+        stale = [s for s in machine.slots() if machine.contributions.held(s.stage, s.replica) != s.safe]
+        for slot in stale:
+            machine.snapshot(slot)
+        if not stale:
+            self._hand_out()
+
+    def _hand_out(self) -> None:
+        machine = self.machine
+        parts: dict[int, list[Snapshot]] = {}
+        expected: dict[int, set[int]] = {}
+        for slot in machine.slots():
+            if slot.snapshot is not None:
+                parts.setdefault(slot.stage, []).append(slot.snapshot)
+        for batch in machine.batches.values():
+            for stage in batch.stages_adding:
+                expected.setdefault(stage, set()).add(batch.index)
+        frozen = {s: frozenset(i) for s, i in expected.items()}
+        pending, machine.pending = machine.pending, []
+        for request in pending:
+            weights = tuple(b.weight for b in machine.batches.values())
+            indices = tuple(sorted(machine.batches))
+            machine.out.append(
+                Deliver(request.token, machine.step, indices, parts, frozen, weights, request.keep_open)
+            )
+        if not all(request.keep_open for request in pending):
+            machine.begin_next_step()
+
+    def fail_pending(self, error: RaygradError) -> None:
+        """Nothing will come any more."""
+        pending, self.machine.pending = self.machine.pending, []
+        self.machine.out.extend(Answer(request.token, error=error) for request in pending)
+
+    def cancelled(self, event: Cancelled) -> None:
+        """Nobody waits: an evaluation that has not started is dropped; the rest of a step still counts."""
+        self._forget(event.token)
+
+    def _forget(self, token: Token) -> None:
+        machine = self.machine
+        for batch in [*machine.evaluations.values(), *machine.batches.values()]:
+            if token in batch.tokens:
+                batch.tokens.remove(token)
+                if not batch.in_step and batch.state is State.WAITING:
+                    machine.remove(batch)
+        machine.pending = [p for p in machine.pending if p.token != token]

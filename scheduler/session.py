@@ -1,0 +1,386 @@
+"""One session: a graph with its parameters, living on workers.
+
+This is the domain behind the service and behind `rg.local()`. Methods may be called from any thread
+and return futures; what they need checked or planned is done before the request joins the
+scheduler's queue, so that a bad request disturbs nobody.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import Executor as Pool
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from raygrad.proto.errors import (
+    ConfigurationError,
+    MissingTensorError,
+    RaygradError,
+    SizeError,
+)
+from raygrad.proto.feed import check_feed
+from raygrad.proto.graph import Graph
+from raygrad.proto.messages import (
+    ForwardResult,
+    Gradients,
+    MiniBatch,
+    PlanSummary,
+    SessionOptions,
+    StepResult,
+)
+from raygrad.proto.plan import Mode, Plan, PlanKey
+from raygrad.proto.tensor import Array, TensorType
+from raygrad.workers.accumulator import merge
+
+from .events import (
+    Answer,
+    BackwardRequested,
+    Cancelled,
+    Deliver,
+    GradientsRequested,
+    Received,
+    ReleaseRequested,
+    TensorsPut,
+    Token,
+)
+from .machine import Layout, Machine
+from .plans import Plans
+from .promises import Promises, compute, then
+
+if TYPE_CHECKING:
+    from .scheduler import Scheduler
+
+
+class Session:
+    """One graph on the workers. Made by `Scheduler.create_session`."""
+
+    def __init__(self, id: str, graph: Graph, options: SessionOptions, scheduler: Scheduler) -> None:
+        self.id = id
+        self.graph = graph
+        self.options = options
+        self._scheduler = scheduler
+        self._tensor_types = _static({**graph.parameters, **graph.buffers})
+        self._feed_types = {name: node.types[0] for name, node in graph.inputs.items()}
+        self._has_loss = _check_loss(graph, options.loss)
+        self._tensors: dict[str, Array] = {}
+        self._machine: Machine | None = None
+        self._plans = Plans(graph, options, scheduler)
+        self._promises = Promises(id)
+        self._waiting_for_room: list[Future[None]] = []
+        self._taken: Deliver | None = None
+        self._lock = threading.Lock()
+        self._started = False
+
+    # -- parameters ---------------------------------------------------------------------------
+
+    def put(self, tensors: Mapping[str, Array]) -> Future[None]:
+        """Set parameters and buffers, between steps. The arrays must not be changed afterwards."""
+
+        def event(token: Token) -> TensorsPut:
+            given = {name: self._tensor_types[name] for name in tensors if name in self._tensor_types}
+            check_feed(given, tensors)
+            return TensorsPut(token, dict(tensors))
+
+        return self._request(event)
+
+    def get(self) -> Mapping[str, Array]:
+        """Parameters and buffers as they were last put."""
+        return dict(self._tensors)
+
+    # -- mini-batches -------------------------------------------------------------------------
+
+    def step_batch(self, batch: MiniBatch, step: int | None = None) -> Future[StepResult]:
+        """Forward, backward and one contribution to the step's gradients."""
+        if not self._has_loss:
+            raise MissingTensorError(
+                f"there is no scalar output {self.options.loss!r} to start the backward pass from"
+            )
+
+        weight = _finite(batch.weight)
+        return self._planned(
+            Mode.STEP,
+            lambda: check_feed(self._feed_types, batch.feeds),
+            lambda token, plan: Received(token, plan, dict(batch.feeds), batch.index, step, weight),
+            seeded=(self.options.loss,),
+        )
+
+    def forward(
+        self,
+        feeds: Mapping[str, Array],
+        *,
+        keep: bool = False,
+        index: int | None = None,
+        weight: float = 1.0,
+        step: int | None = None,
+    ) -> Future[ForwardResult]:
+        """The outputs; with `keep`, the activations stay under a lease, and the mini-batch joins the step."""
+        return self._planned(
+            Mode.FORWARD if keep else Mode.EVALUATE,
+            lambda: check_feed(self._feed_types, feeds),
+            lambda token, plan: Received(token, plan, dict(feeds), index, step, _finite(weight)),
+        )
+
+    def backward(
+        self, lease: str, cotangents: Mapping[str, Array] | None = None, input_gradients: Sequence[str] = ()
+    ) -> Future[Mapping[str, Array]]:
+        """The backward pass of a lease from these cotangents (1 at the loss by default); the input gradients asked for."""
+        given = self._one() if cotangents is None else dict(cotangents)
+
+        def sizes() -> dict[str, int]:
+            bound = self._leased_sizes(lease)
+            outputs = self._plans.output_types(bound)
+            check_feed({name: t for name, t in outputs.items() if name in given}, given)
+            return bound
+
+        return self._planned(
+            Mode.BACKWARD,
+            sizes,
+            lambda token, plan: BackwardRequested(token, lease, plan, given),
+            seeded=tuple(sorted(given)),
+            wanted=tuple(sorted(input_gradients)),
+        )
+
+    def release(self, lease: str) -> Future[None]:
+        """Give up a lease without a backward pass; its mini-batch leaves the step."""
+        return self._request(lambda token: ReleaseRequested(token, lease))
+
+    def gradients(
+        self,
+        *,
+        step: int | None = None,
+        expect: int | Collection[int] | None = None,
+        mean: bool = False,
+        keep_open: bool = False,
+    ) -> Future[Gradients]:
+        """Close the step, wait until all of it is committed, and take the sum (or mean) of its gradients.
+
+        The result of the step taken last can be asked for again, by its number.
+        """
+        taken = self._taken
+        if step is not None and taken is not None and taken.step == step:
+            return compute(self._merging, lambda: self._merge(taken, mean))
+        wanted = expect if expect is None or isinstance(expect, int) else frozenset(expect)
+        delivered: Future[Deliver] = self._request(
+            lambda token: GradientsRequested(token, step, wanted, keep_open)
+        )
+        return then(delivered, self._merging, lambda parts: self._merge(parts, mean))
+
+    def room(self) -> Future[None]:
+        """Done when the feeds kept for recovery leave room for another mini-batch."""
+        room: Future[None] = Future()
+        with self._lock:
+            if self._machine is None or self._machine.has_room:
+                room.set_result(None)
+            else:
+                self._waiting_for_room.append(room)
+        return room
+
+    # -- looking at it ------------------------------------------------------------------------
+
+    def plan(self, sizes: Mapping[str, int] | None = None) -> PlanSummary:
+        """How the session is spread over workers, and what the scheduler predicts."""
+        return self._plans.summary(dict(sizes) if sizes else None)
+
+    @property
+    def workers(self) -> tuple[int, ...]:
+        """The workers that the session lives on."""
+        return tuple(slot.worker for slot in self._machine.slots()) if self._machine else ()
+
+    @property
+    def next_deadline(self) -> float | None:
+        """When the machine wants to hear of the time."""
+        return self._machine.next_deadline if self._machine else None
+
+    @property
+    def reruns(self) -> int:
+        """How many attempts were needed beyond the first of each mini-batch."""
+        return self._machine.reruns if self._machine else 0
+
+    # -- ending -------------------------------------------------------------------------------
+
+    def close(self) -> Future[None]:
+        """Free everything on the workers. What waits ends with an error."""
+        if self._promises.close():
+            self._make_room()
+            if self._machine is not None:
+                for command in self._machine.close():
+                    self._scheduler.cluster.execute(command)
+            self._scheduler.forget(self.id)
+            self._scheduler.wake()
+        done: Future[None] = Future()
+        done.set_result(None)
+        return done
+
+    def wait_idle(self, timeout: float) -> None:
+        """Until no request is unanswered; `DeadlineError` after `timeout` seconds."""
+        self._promises.wait_idle(timeout)
+
+    def cancel(self, future: Future[Any]) -> None:
+        """Nobody waits for this future any more."""
+        token = self._promises.token_of(future)
+        if token is not None:
+            self._scheduler.post(self.id, Cancelled(token))
+
+    # -- requests and answers -----------------------------------------------------------------
+
+    def _request(self, make: Callable[[Token], Any]) -> Future[Any]:
+        """Check, and join the queue."""
+        token, future = self._promises.make()
+        self._post(token, lambda: make(token))
+        return future
+
+    def _planned(
+        self,
+        mode: Mode,
+        sizes: Callable[[], dict[str, int]],
+        make: Callable[[Token, Plan], Any],
+        seeded: tuple[str, ...] = (),
+        wanted: tuple[str, ...] = (),
+    ) -> Future[Any]:
+        """Check, plan, and join the queue. A plan not made before is made on a thread, in order of arrival."""
+        token, future = self._promises.make()
+        try:
+            key = PlanKey(mode, tuple(sorted(sizes().items())), seeded, wanted)
+        except RaygradError as exc:
+            self._promises.settle(token, error=exc)
+            return future
+        if self._scheduler.cluster.inline or (self._started and key in self._plans):
+            self._post(token, lambda: make(token, self._plan(key)))
+        else:
+            self._scheduler.planning.submit(self._post, token, lambda: make(token, self._plan(key)))
+        return future
+
+    def _post(self, token: Token, make: Callable[[], Any]) -> None:
+        try:
+            self._scheduler.post(self.id, make())
+        except RaygradError as exc:
+            self._promises.settle(token, error=exc)
+        except Exception as exc:
+            self._promises.settle(token, error=RaygradError(f"{type(exc).__name__}: {exc}"))
+
+    def handle(self, event: object) -> None:
+        """On the scheduler's thread: let the machine react, carry out what it wants."""
+        if isinstance(event, Machine):
+            self._machine = self._machine or event
+            self._machine.adopt(self._tensors)
+            return
+        machine = self._machine
+        if machine is None:
+            self._before_machine(event)
+            return
+        for command in machine.handle(event, self._scheduler.cluster.clock()):
+            if isinstance(command, Answer):
+                self._promises.settle(command.token, command.result, command.error)
+            elif isinstance(command, Deliver):
+                self._taken = command if not command.keep_open else self._taken
+                self._promises.settle(command.token, command)
+            else:
+                self._scheduler.cluster.execute(command)
+        if isinstance(event, TensorsPut):
+            self._tensors = dict(machine.tensors)
+        if machine.has_room:
+            self._make_room()
+
+    def _before_machine(self, event: object) -> None:
+        """No mini-batch has come yet: parameters wait here, and everything else is too early."""
+        if isinstance(event, TensorsPut):
+            self._tensors = {**self._tensors, **event.tensors}
+            self._promises.settle(event.token)
+        elif isinstance(event, (GradientsRequested, ReleaseRequested, BackwardRequested)):
+            machine = Machine(Layout(self.id, (), (), {}, self.options))
+            machine.adopt(self._tensors)
+            answers = [c for c in machine.handle(event) if isinstance(c, Answer)]
+            for answer in answers:
+                self._promises.settle(answer.token, answer.result, answer.error)
+
+    def _make_room(self) -> None:
+        with self._lock:
+            waiting, self._waiting_for_room = self._waiting_for_room, []
+        for room in waiting:
+            room.set_result(None)
+
+    @property
+    def _merging(self) -> Pool | None:
+        """Where sums are merged and rounded: not on the scheduler's thread, unless all is inline."""
+        return None if self._scheduler.cluster.inline else self._scheduler.pool
+
+    def _merge(self, parts: Deliver, mean: bool) -> Gradients:
+        """The parts of a step, added exactly and rounded once; zeros where no mini-batch contributed."""
+        values: dict[str, Array] = {}
+        for stage, snapshots in parts.parts.items():
+            values.update(merge(snapshots, parts.expected.get(stage, frozenset()), mean))
+        for name, node in self.graph.parameters.items():
+            if name not in values:
+                values[name] = np.zeros(node.types[0].static, node.types[0].dtype.numpy)
+        ordered = {name: values[name] for name in self.graph.parameters}
+        return Gradients(parts.step, parts.indices, float(sum(parts.weights)), ordered)
+
+    # -- plans --------------------------------------------------------------------------------
+
+    def _plan(self, key: PlanKey) -> Plan:
+        """The plan; the first one also decides where the session lives."""
+        plan = self._plans.get(key)
+        if not self._started:
+            self._scheduler.post(self.id, self._new_machine())
+            self._started = True
+        return plan
+
+    def _new_machine(self) -> Machine:
+        settings = self._scheduler.settings
+        spread = self._plans.spread
+        layout = Layout(
+            self.id,
+            spread.workers,
+            spread.owned,
+            self._one() if self._has_loss else {},
+            self.options,
+            settings.feed_budget,
+            settings.call_timeout,
+        )
+        return Machine(layout)
+
+    def _one(self) -> dict[str, Array]:
+        if not self._has_loss:
+            raise MissingTensorError(f"there is no scalar output {self.options.loss!r}: give the cotangents")
+        dtype = self.graph.type(self.graph.outputs[self.options.loss]).dtype
+        return {self.options.loss: np.ones((), dtype.numpy)}
+
+    def _leased_sizes(self, lease: str) -> dict[str, int]:
+        machine = self._machine
+        index = machine.leases.get(lease) if machine else None
+        batch = machine.batches.get(index) if machine and index is not None else None
+        return dict(batch.forward.key.sizes) if batch else dict.fromkeys(self.graph.sizes, 1)
+
+
+def _static(nodes: Mapping[str, Any]) -> dict[str, TensorType]:
+    """The types of parameters and buffers: they live longer than any mini-batch, so their sizes are numbers."""
+    for name, node in nodes.items():
+        if any(isinstance(size, str) for size in node.types[0].shape):
+            raise SizeError(
+                f"{name!r} is {node.types[0]}: parameters and buffers need numbers", node=node.title
+            )
+    return {name: node.types[0] for name, node in nodes.items()}
+
+
+def _check_loss(graph: Graph, loss: str) -> bool:
+    """Whether the graph has the loss; an output of that name must be a floating-point scalar."""
+    if loss not in graph.outputs:
+        if loss != SessionOptions.loss:
+            raise ConfigurationError(
+                f"there is no output {loss!r} to be the loss; there are {sorted(graph.outputs)}"
+            )
+        return False
+    found = graph.type(graph.outputs[loss])
+    if found.rank or not found.dtype.is_floating:
+        node = graph[graph.outputs[loss].node].title
+        raise ConfigurationError(f"the loss {loss!r} must be a floating-point scalar, not {found}", node=node)
+    return True
+
+
+def _finite(weight: float) -> float:
+    if not np.isfinite(weight):
+        raise ConfigurationError(f"a mini-batch's weight must be finite, got {weight}")
+    return float(weight)
