@@ -5,10 +5,15 @@ Sizes are named wherever the operator carries names: `N` is the batch, `T` a len
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 
 from raygrad.proto.operators import elementwise as ew
-from raygrad.proto.operators import indexing, linear, reduction, shape, source
+from raygrad.proto.operators import indexing, linear, loss, normalization, pooling, reduction, shape, source
+from raygrad.proto.operators.convolution import Conv, ConvInputGrad, ConvWeightGrad
+from raygrad.proto.operators.window import Padding
 from raygrad.proto.tensor import DType
 from tests.sampling import Sample, boolean, distinct, index, integer, nonzero, positive, real, sample
 
@@ -125,4 +130,98 @@ INDEXING = [
     sample(indexing.TakeGrad(1, "T"), real(2, "N"), index(3, "N")),
 ]
 
-SAMPLES: list[Sample] = [*SOURCES, *ELEMENTWISE, *REDUCTION, *SHAPE, *LINEAR, *INDEXING]
+# stride, padding (before, after), dilation, groups; x, w, y
+CONVOLUTIONS = [
+    (((1,), ((1, 1),), (1,), 1), (2, "T"), (3, 2, 3), (3, "T")),
+    (((2,), ((0, 1),), (2,), 2), (4, 8), (2, 2, 3), (2, 3)),
+    (((1, 1), ((2, 2), (1, 1)), (2, 1), 1), (3, "T", "T"), (4, 3, 3, 3), (4, "T", "T")),
+    (((1, 1), ((0, 0), (0, 0)), (1, 1), 1), (1, 5, 6), (4, 1, 3, 3), (4, 3, 4)),
+    (((2, 1), ((1, 0), (0, 2)), (1, 2), 2), (4, 5, 4), (6, 2, 3, 2), (6, 2, 4)),
+    (((2, 2), ((1, 1), (1, 1)), (1, 1), 3), (3, 5, 5), (3, 1, 3, 3), (3, 3, 3)),
+    (((1, 2, 1), ((1, 1), (1, 1), (0, 0)), (1, 1, 1), 1), (2, 3, 4, 3), (3, 2, 3, 2, 2), (3, 3, 3, 2)),
+    (((1, 1, 2), ((0, 1), (1, 0), (0, 0)), (1, 2, 1), 2), (2, 2, 4, 3), (2, 1, 2, 2, 1), (2, 2, 3, 2)),
+]
+
+CONVOLUTION = [
+    *(sample(Conv(*op), real("N", *x), real(*w)) for op, x, w, _ in CONVOLUTIONS),
+    *(sample(Conv(*op), real("N", *x), real(*w), real(w[0])) for op, x, w, _ in CONVOLUTIONS[::3]),
+    *(sample(ConvInputGrad(*op, x[1:]), real("N", *y), real(*w)) for op, x, w, y in CONVOLUTIONS),
+    *(sample(ConvWeightGrad(*op, w[2:]), real("N", *x), real("N", *y)) for op, x, w, y in CONVOLUTIONS),
+]
+
+# stride, padding, kernel; x, y
+POOLINGS = [
+    (((1,), ((1, 1),), (3,)), (2, 3), (2, 3)),
+    (((2,), ((0, 1),), (2,)), (2, 5), (2, 3)),
+    (((2, 2), ((0, 0), (0, 0)), (2, 2)), (3, 4, 6), (3, 2, 3)),
+    (((2, 1), ((1, 1), (0, 1)), (3, 2)), (2, 5, 3), (2, 3, 3)),
+    (((1, 2, 2), ((1, 1), (0, 0), (0, 0)), (2, 2, 1)), (2, 2, 4, 3), (2, 3, 2, 2)),
+    (((2, 2, 1), ((0, 1), (0, 0), (0, 0)), (2, 2, 2)), (1, 3, 2, 3), (1, 2, 1, 2)),
+]
+DILATED = [
+    (((1, 1), ((1, 1), (1, 1)), (2, 2), (2, 3)), (2, 5, 6), (2, 5, 5)),
+    (((2, 1), ((0, 2), (1, 2)), (2, 2), (2, 3)), (2, 5, 6), (2, 3, 6)),
+]
+
+
+def dilated(stride: tuple[int, ...], padding: Padding, kernel: tuple[int, ...]) -> tuple[Any, ...]:
+    return stride, padding, kernel, (1,) * len(kernel)
+
+
+MAX_POOLINGS = [*((dilated(*op), x, y) for op, x, y in POOLINGS), *DILATED]
+
+POOLING = [
+    sample(pooling.MaxPool((1, 1), ((1, 1), (1, 1)), (3, 3), (1, 1)), distinct("N", 2, "T", "T")),
+    sample(pooling.AvgPool((1, 1), ((1, 1), (1, 1)), (3, 3), False), real("N", 2, "T", "T")),
+    *(sample(pooling.MaxPool(*op), distinct("N", *x)) for op, x, _ in MAX_POOLINGS),
+    *(
+        sample(pooling.MaxPoolGrad(*op, x[1:]), real("N", *y), index(math.prod(x[1:]), "N", *y))
+        for op, x, y in MAX_POOLINGS
+    ),
+    *(sample(pooling.AvgPool(*op, pad), real("N", *x)) for op, x, _ in POOLINGS for pad in (True, False)),
+    *(
+        sample(pooling.AvgPoolGrad(*op, pad, x[1:]), real("N", *y))
+        for op, x, y in POOLINGS
+        for pad in (True, False)
+    ),
+]
+
+NORMALIZATION = [
+    spec
+    for x in (("N", 3), ("N", 3, "T"), ("N", 3, 2, 4), ("N", 2, 2, 1, 3))
+    for spec in (
+        sample(normalization.BatchNorm(1e-3), real(*x), real(x[1]), real(x[1])),
+        sample(normalization.BatchNormGrad(1e-3), real(*x), real(*x), real(x[1]), real(x[1]), positive(x[1])),
+        sample(
+            normalization.BatchNormInference(1e-3),
+            real(*x),
+            real(x[1]),
+            real(x[1]),
+            real(x[1]),
+            positive(x[1]),
+        ),
+    )
+]
+
+LOSS = [
+    sample(loss.LogSoftmax(1), real("N", 5)),
+    sample(loss.LogSoftmax(0), real("T", "N", 2)),
+    sample(loss.LogSoftmax(1), real("N", 3, 2, 2)),
+    sample(loss.CrossEntropy(), real("N", 5), index(5, "N")),
+    sample(loss.CrossEntropy(), real("N", "T", 4), index(4, "N", "T", dtype=DType.int32)),
+    sample(loss.CrossEntropyGrad(), real("N"), real("N", 5), index(5, "N")),
+    sample(loss.CrossEntropyGrad(), real("N", "T"), real("N", "T", 4), index(4, "N", "T", dtype=DType.uint8)),
+]
+
+SAMPLES: list[Sample] = [
+    *SOURCES,
+    *ELEMENTWISE,
+    *REDUCTION,
+    *SHAPE,
+    *LINEAR,
+    *INDEXING,
+    *CONVOLUTION,
+    *POOLING,
+    *NORMALIZATION,
+    *LOSS,
+]

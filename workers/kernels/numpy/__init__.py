@@ -4,7 +4,14 @@
 has to spell out.
 """
 
-from . import indexing, linear  # noqa: F401  (register their kernels)
+from . import (  # noqa: F401  (register their kernels)
+    convolution,
+    indexing,
+    linear,
+    loss,
+    normalization,
+    pooling,
+)
 from .backend import NumpyBackend
 
 __all__ = ["NumpyBackend"]

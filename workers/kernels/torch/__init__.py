@@ -5,7 +5,14 @@ does better than the common kernels. Nothing outside this package imports torch 
 models, and nothing imports this package until a worker asks for the backend.
 """
 
-from . import elementwise, indexing  # noqa: F401  (register their kernels)
+from . import (  # noqa: F401  (register their kernels)
+    convolution,
+    elementwise,
+    indexing,
+    loss,
+    normalization,
+    pooling,
+)
 from .backend import TorchBackend, best_device
 
 __all__ = ["TorchBackend", "best_device"]

@@ -1,0 +1,44 @@
+"""Batch normalization in PyTorch, which computes channels-last as it lies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from raygrad.proto.operators.normalization import BatchNorm, BatchNormGrad, BatchNormInference
+
+from ..base import Kernel, Site, kernel
+from .backend import FAMILY
+
+_ALL = [True, True, True]
+
+
+@kernel(BatchNorm, family=FAMILY)
+def batch_norm(op: BatchNorm, site: Site) -> Kernel:
+    def run(x: Any, weight: Any, bias: Any) -> Any:
+        # Not native_batch_norm(training=True), whose inverse deviation does not give the variance back.
+        mean, variance = torch.batch_norm_update_stats(x, None, None, 0.0)
+        y = torch.native_batch_norm(x, weight, bias, mean, variance, False, 0.0, op.eps)[0]
+        return y, mean, variance
+
+    return run
+
+
+@kernel(BatchNormGrad, family=FAMILY)
+def batch_norm_grad(op: BatchNormGrad, site: Site) -> Kernel:
+    backward = torch.ops.aten.native_batch_norm_backward.default
+
+    def run(g: Any, x: Any, weight: Any, mean: Any, variance: Any) -> Any:
+        scale = torch.rsqrt(variance + op.eps)
+        return backward(g, x, weight, None, None, mean, scale, True, op.eps, _ALL)
+
+    return run
+
+
+@kernel(BatchNormInference, family=FAMILY)
+def batch_norm_inference(op: BatchNormInference, site: Site) -> Kernel:
+    def run(x: Any, weight: Any, bias: Any, mean: Any, variance: Any) -> Any:
+        return torch.native_batch_norm(x, weight, bias, mean, variance, False, 0.0, op.eps)[0]
+
+    return run

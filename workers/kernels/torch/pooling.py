@@ -1,0 +1,169 @@
+"""Pooling in PyTorch, channels-last in and out for two and three axes; one axis is computed as two."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from raygrad.proto.operators.pooling import (
+    AveragePooling,
+    AvgPool,
+    AvgPoolGrad,
+    MaxPool,
+    MaxPoolGrad,
+    Pooling,
+)
+from raygrad.proto.tensor import TensorType
+
+from ..base import Kernel, Site, kernel
+from ..pooling import divisors, windows_of
+from .backend import FAMILY
+from .padding import Padder
+
+_aten = torch.ops.aten
+
+
+class Planes:
+    """A pooling's windows in the two or three axes that PyTorch wants, and how tensors get there and back."""
+
+    def __init__(self, op: Pooling, x: TensorType) -> None:
+        self.single = x.rank == 3
+        self.shape = self._lifted(x.static[2:], 1)
+        self.kernel = self._lifted(op.kernel, 1)
+        self.stride = self._lifted(op.stride, 1)
+        self.spacing = self._lifted(op.spacing, 1)
+        self.padding = self._lifted(op.padding, (0, 0))
+        half = [(d * (k - 1) + 1) // 2 for k, d in zip(self.kernel, self.spacing, strict=True)]
+        self.padder = Padder(self.padding, x.of_shape((*x.static[:2], *self.shape)), half)
+
+    def _lifted(self, values: tuple[Any, ...], single: Any) -> tuple[Any, ...]:
+        return (single, *values) if self.single else values
+
+    def enter(self, x: torch.Tensor) -> torch.Tensor:
+        return x.unsqueeze(2) if self.single else x
+
+    def leave(self, x: torch.Tensor) -> torch.Tensor:
+        return x.squeeze(2) if self.single else x
+
+    @property
+    def two(self) -> bool:
+        """Whether two axes are pooled, and not three."""
+        return len(self.shape) == 2
+
+
+# -- the largest ------------------------------------------------------------------------------------
+
+
+@kernel(MaxPool, family=FAMILY)
+def max_pool(op: MaxPool, site: Site) -> Kernel:
+    planes = Planes(op, site.inputs[0])
+    padder, nn = planes.padder, torch._C._nn
+    pool = nn.max_pool2d_with_indices if planes.two else nn.max_pool3d_with_indices
+    arguments = (planes.kernel, planes.stride, padder.both, planes.spacing)
+
+    def run(x: Any) -> Any:
+        y, indices = pool(padder.pad(planes.enter(x), -torch.inf), *arguments)
+        return planes.leave(y), planes.leave(_unpadded(indices, planes) if padder.pads else indices)
+
+    return run
+
+
+def _unpadded(indices: torch.Tensor, planes: Planes) -> torch.Tensor:
+    """Places in the padded input as places in the input itself.
+
+    Padding is −∞ and wins only in a window of −∞, as its first element; the first one inside takes its place.
+    """
+    places, step = torch.zeros_like(indices), 1
+    axes = zip(planes.padder.shape[2:], planes.shape, planes.padding, planes.spacing, strict=True)
+    for padded, size, (before, _), spacing in reversed(list(axes)):
+        place = indices % padded - before
+        places += torch.where(place < 0, place % spacing, place) * step
+        indices, step = indices // padded, step * size
+    return places
+
+
+@kernel(MaxPoolGrad, family=FAMILY)
+def max_pool_grad(op: MaxPoolGrad, site: Site) -> Kernel:
+    planes = Planes(op, site.output)
+    native = site.backend.name == "torch-cpu" and not planes.padder.pads
+    scatter = _native_scatter(planes) if native else _scatter(site.output)
+    last = site.output.elements // max(site.output.static[0] * site.output.static[1], 1) - 1
+
+    def run(g: Any, indices: Any) -> Any:
+        _require_within(indices, last)
+        return scatter(g, indices)
+
+    return run
+
+
+def _require_within(indices: torch.Tensor, last: int) -> None:
+    """`ValueError` unless all indices lie within the plane: PyTorch writes wherever they point."""
+    if indices.numel():
+        low, high = map(int, torch.aminmax(indices))
+        if low < 0 or high > last:
+            raise ValueError(f"indices from {low} to {high} do not all lie within 0 to {last}")
+
+
+def _native_scatter(planes: Planes) -> Kernel:
+    """PyTorch's own backward; on CUDA its sums have no fixed order."""
+    name = "max_pool2d_with_indices_backward" if planes.two else "max_pool3d_with_indices_backward"
+    backward = getattr(_aten, name).default
+    arguments = (planes.kernel, planes.stride, planes.padder.both, planes.spacing, False)
+
+    def run(g: Any, indices: Any) -> Any:
+        x = planes.padder.empty(like=g)
+        return planes.leave(backward(planes.enter(g), x, *arguments, planes.enter(indices)))
+
+    return run
+
+
+def _scatter(x: TensorType) -> Kernel:
+    """Each g added at its index, in the order of the windows."""
+    shape, flat = x.static, (*x.static[:2], -1)
+
+    def run(g: Any, indices: Any) -> Any:
+        result = g.new_zeros((*shape[:2], x.elements // max(shape[0] * shape[1], 1)))
+        return result.scatter_add_(2, indices.reshape(flat), g.reshape(flat)).reshape(shape)
+
+    return run
+
+
+# -- the mean ---------------------------------------------------------------------------------------
+
+
+class Averages(Planes):
+    """The arguments of PyTorch's averages, and the divisors of windows whose padding is written out."""
+
+    def __init__(self, op: AveragePooling, x: TensorType, site: Site) -> None:
+        super().__init__(op, x)
+        counts = divisors(op, windows_of(op, x)).astype(x.dtype.numpy)
+        self.divisors = self.enter(site.constant(counts[None, None])) if self.padder.pads else None
+        override = 1 if self.padder.pads else None
+        self.arguments = (self.kernel, self.stride, self.padder.both, False, op.count_include_pad, override)
+
+
+@kernel(AvgPool, family=FAMILY)
+def avg_pool(op: AvgPool, site: Site) -> Kernel:
+    planes = Averages(op, site.inputs[0], site)
+    pool = torch._C._nn.avg_pool2d if planes.two else torch._C._nn.avg_pool3d
+
+    def run(x: Any) -> Any:
+        y = pool(planes.padder.pad(planes.enter(x)), *planes.arguments)
+        return planes.leave(y if planes.divisors is None else y / planes.divisors)
+
+    return run
+
+
+@kernel(AvgPoolGrad, family=FAMILY)
+def avg_pool_grad(op: AvgPoolGrad, site: Site) -> Kernel:
+    planes = Averages(op, site.output, site)
+    backward = (_aten.avg_pool2d_backward if planes.two else _aten.avg_pool3d_backward).default
+
+    def run(g: Any) -> Any:
+        inner = planes.enter(g)
+        share = inner if planes.divisors is None else inner / planes.divisors
+        x = planes.padder.empty(like=g)
+        return planes.leave(planes.padder.crop(backward(share, x, *planes.arguments)))
+
+    return run
