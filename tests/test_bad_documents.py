@@ -86,6 +86,7 @@ def having(op: str, **attributes: Any) -> bytes:
 
 REFERS_TO_NEXT = {"op": "Neg", "inputs": [[6, 0]]}
 NEXT = {"op": "Neg", "inputs": [[2, 0]]}
+CONV = {"stride": [], "padding": [], "dilation": [], "groups": 1}
 
 # Each error, the node and the words that its message has, and the document that it is about.
 WRONG: list[tuple[type[RaygradError], str, bytes]] = [
@@ -113,6 +114,7 @@ WRONG: list[tuple[type[RaygradError], str, bytes]] = [
     (errors.ArityError, r"node 5 \(Neg\): Neg takes 1 inputs, got 0", node(inputs=[])),
     (errors.TypeMismatchError, r"node 5 \(Add\): .*\[N,3\], float32\[\]", node("Add", [[2, 0], [4, 0]])),
     (errors.TypeMismatchError, r"node 5 \(Not\): .*needs bool", node("Not")),
+    (errors.TypeMismatchError, r"node 5 \(Conv\): .*spatial", node("Conv", [[4, 0]] * 2, attributes=CONV)),
     (errors.SizeError, r"node 5 \(Pad\)", having("Pad", before=[1, 0], after=[0, 0])),
     (errors.InvalidReferenceError, r"node 5 \(Neg\): home 7 is not an earlier", node(home=7)),
     (errors.InvalidReferenceError, r"node 5 \(Neg\): home -1 is not an earlier", node(home=-1)),

@@ -32,7 +32,9 @@ class Convolution(Windowed, abstract=True):
     def correlate(self, x: TensorType, w: TensorType) -> TensorType:
         """The type of x ∗ w."""
         require(x.dtype is w.dtype, self, f"{x} and {w} differ in dtype")
-        require(x.rank == w.rank, self, f"{x} and {w} differ in rank")
+        require(
+            x.rank == w.rank >= 3, self, f"{x} and {w} are not (N, C, *spatial) and (O, C/groups, *kernel)"
+        )
         require(self.groups >= 1, self, f"groups must be at least 1, got {self.groups}")
         channels, per_group, outputs = self._number(x, 1), self._number(w, 1), self._number(w, 0)
         fits = channels == per_group * self.groups and outputs % self.groups == 0
