@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+import torch
 
 from raygrad.proto import operators  # noqa: F401  (fills the registry)
 from raygrad.proto.builder import Builder
@@ -20,7 +21,8 @@ from tests.finite_differences import Differentiable, check_gradient
 from tests.samples import SAMPLES
 from tests.sampling import LARGE, SMALL, Sample
 
-BACKENDS: tuple[Backend, ...] = (NumpyBackend(), TorchBackend("cpu"))
+CUDA = [TorchBackend("cuda")] if torch.cuda.is_available() else []
+BACKENDS: tuple[Backend, ...] = (NumpyBackend(), TorchBackend("cpu"), *CUDA)
 FLOATING = (DType.float64, DType.float32)
 RELATIVE = {DType.float64: 1e-12, DType.float32: 2e-5, DType.float16: 2e-3, DType.bfloat16: 2e-2}
 

@@ -13,7 +13,7 @@ from ..common.indices import checked
 from .backend import FAMILY
 
 
-@kernel(Gather, family=FAMILY)
+@kernel(Gather, family=FAMILY, exact=True)
 def gather(op: Gather, site: Site) -> Kernel:
     check = checked(site, site.inputs[0].static[op.axis])
     return lambda x, indices: np.take_along_axis(x, check(indices), axis=op.axis)
@@ -34,7 +34,7 @@ def gather_grad(op: GatherGrad, site: Site) -> Kernel:
     return run
 
 
-@kernel(Take, family=FAMILY)
+@kernel(Take, family=FAMILY, exact=True)
 def take(op: Take, site: Site) -> Kernel:
     check = checked(site, site.inputs[0].static[op.axis])
     return lambda x, indices: np.take(x, check(indices), axis=op.axis)

@@ -10,8 +10,10 @@ from . import (  # noqa: F401  (register their kernels)
     elementwise,
     indexing,
     loss,
+    movement,
     normalization,
     pooling,
+    reduction,
 )
 from .backend import TorchBackend, best_device
 

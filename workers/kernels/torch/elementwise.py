@@ -35,7 +35,8 @@ def softplus(op: ew.Softplus, site: Site) -> Kernel:
 
 @kernel(ew.ReluGrad, family=FAMILY)
 def relu_grad(op: ew.ReluGrad, site: Site) -> Kernel:
-    return lambda g, y: torch.ops.aten.threshold_backward(g, y, 0)
+    backward = torch.ops.aten.threshold_backward.default
+    return lambda g, y: backward(g, y, 0)
 
 
 @kernel(ew.LeakyRelu, family=FAMILY)
@@ -45,4 +46,5 @@ def leaky_relu(op: ew.LeakyRelu, site: Site) -> Kernel:
 
 @kernel(ew.LeakyReluGrad, family=FAMILY)
 def leaky_relu_grad(op: ew.LeakyReluGrad, site: Site) -> Kernel:
-    return lambda g, x: torch.ops.aten.leaky_relu_backward(g, x, op.slope, False)
+    backward = torch.ops.aten.leaky_relu_backward.default
+    return lambda g, x: backward(g, x, op.slope, False)

@@ -13,7 +13,7 @@ from ..common.indices import checked
 from .backend import FAMILY
 
 
-@kernel(Gather, family=FAMILY)
+@kernel(Gather, family=FAMILY, exact=True)
 def gather(op: Gather, site: Site) -> Kernel:
     check = checked(site, site.inputs[0].static[op.axis])
     return lambda x, indices: torch.gather(x, op.axis, check(indices))
@@ -26,7 +26,7 @@ def gather_grad(op: GatherGrad, site: Site) -> Kernel:
     return lambda g, indices: g.new_zeros(target).scatter_add_(op.axis, check(indices), g)
 
 
-@kernel(Take, family=FAMILY)
+@kernel(Take, family=FAMILY, exact=True)
 def take(op: Take, site: Site) -> Kernel:
     target = site.output.static
     check = checked(site, site.inputs[0].static[op.axis])
