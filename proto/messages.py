@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from .errors import ConfigurationError
@@ -69,14 +69,23 @@ class ForwardResult:
     index: int = -1
 
 
-@dataclass(frozen=True)
-class Gradients:
-    """The gradients of a step: the sum over its mini-batches of weight · gradient (or their mean)."""
+@dataclass(frozen=True, eq=False)
+class Gradients(Mapping[str, Array]):
+    """The gradients of a step by parameter: the sum over its mini-batches of weight · gradient (or their mean)."""
 
     step: int
     indices: tuple[int, ...]
     weight: float  # the sum of the mini-batches' weights
-    values: Mapping[str, Array]
+    arrays: Mapping[str, Array]
+
+    def __getitem__(self, parameter: str) -> Array:
+        return self.arrays[parameter]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.arrays)
+
+    def __len__(self) -> int:
+        return len(self.arrays)
 
 
 @dataclass(frozen=True)

@@ -41,14 +41,14 @@ class Error(_message.Message):
     def __init__(self, code: _Optional[int] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., node: _Optional[str] = ...) -> None: ...
 
 class CreateSessionRequest(_message.Message):
-    __slots__ = ("request_id", "document", "options")
+    __slots__ = ("request_id", "options", "document")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
-    DOCUMENT_FIELD_NUMBER: _ClassVar[int]
     OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    DOCUMENT_FIELD_NUMBER: _ClassVar[int]
     request_id: str
-    document: bytes
     options: SessionOptions
-    def __init__(self, request_id: _Optional[str] = ..., document: _Optional[bytes] = ..., options: _Optional[_Union[SessionOptions, _Mapping]] = ...) -> None: ...
+    document: bytes
+    def __init__(self, request_id: _Optional[str] = ..., options: _Optional[_Union[SessionOptions, _Mapping]] = ..., document: _Optional[bytes] = ...) -> None: ...
 
 class SessionOptions(_message.Message):
     __slots__ = ("loss", "stages", "replicas", "accumulation", "check", "lease_seconds", "snapshot_every", "placement")
@@ -100,18 +100,16 @@ class ListSessionsRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class SessionSummary(_message.Message):
-    __slots__ = ("session_id", "loss", "nodes", "parameters", "parameter_bytes")
+    __slots__ = ("session_id", "loss", "nodes", "parameters")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     LOSS_FIELD_NUMBER: _ClassVar[int]
     NODES_FIELD_NUMBER: _ClassVar[int]
     PARAMETERS_FIELD_NUMBER: _ClassVar[int]
-    PARAMETER_BYTES_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     loss: str
     nodes: int
     parameters: int
-    parameter_bytes: int
-    def __init__(self, session_id: _Optional[str] = ..., loss: _Optional[str] = ..., nodes: _Optional[int] = ..., parameters: _Optional[int] = ..., parameter_bytes: _Optional[int] = ...) -> None: ...
+    def __init__(self, session_id: _Optional[str] = ..., loss: _Optional[str] = ..., nodes: _Optional[int] = ..., parameters: _Optional[int] = ...) -> None: ...
 
 class ListSessionsResponse(_message.Message):
     __slots__ = ("sessions",)
@@ -189,14 +187,16 @@ class ServerInfo(_message.Message):
     def __init__(self, version: _Optional[str] = ..., catalogue: _Optional[str] = ..., workers: _Optional[_Iterable[str]] = ..., settings: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class PutTensorsRequest(_message.Message):
-    __slots__ = ("session_id", "upload_id", "tensors")
+    __slots__ = ("session_id", "upload_id", "resume", "tensors")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     UPLOAD_ID_FIELD_NUMBER: _ClassVar[int]
+    RESUME_FIELD_NUMBER: _ClassVar[int]
     TENSORS_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     upload_id: str
+    resume: bool
     tensors: Tensors
-    def __init__(self, session_id: _Optional[str] = ..., upload_id: _Optional[str] = ..., tensors: _Optional[_Union[Tensors, _Mapping]] = ...) -> None: ...
+    def __init__(self, session_id: _Optional[str] = ..., upload_id: _Optional[str] = ..., resume: _Optional[bool] = ..., tensors: _Optional[_Union[Tensors, _Mapping]] = ...) -> None: ...
 
 class PutTensorsResponse(_message.Message):
     __slots__ = ()

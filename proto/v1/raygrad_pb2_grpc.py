@@ -34,7 +34,7 @@ class GraphServiceStub:
         Args:
             channel: A grpc.Channel.
         """
-        self.CreateSession = channel.unary_unary(
+        self.CreateSession = channel.stream_unary(
                 '/raygrad.v1.GraphService/CreateSession',
                 request_serializer=raygrad_dot_proto_dot_v1_dot_raygrad__pb2.CreateSessionRequest.SerializeToString,
                 response_deserializer=raygrad_dot_proto_dot_v1_dot_raygrad__pb2.CreateSessionResponse.FromString,
@@ -104,7 +104,7 @@ class GraphServiceStub:
 class GraphServiceServicer:
     """Missing associated documentation comment in .proto file."""
 
-    def CreateSession(self, request, context):
+    def CreateSession(self, request_iterator, context):
         """Opens a session: one graph, partitioned over the workers.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -203,7 +203,7 @@ class GraphServiceServicer:
 
 def add_GraphServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
-            'CreateSession': grpc.unary_unary_rpc_method_handler(
+            'CreateSession': grpc.stream_unary_rpc_method_handler(
                     servicer.CreateSession,
                     request_deserializer=raygrad_dot_proto_dot_v1_dot_raygrad__pb2.CreateSessionRequest.FromString,
                     response_serializer=raygrad_dot_proto_dot_v1_dot_raygrad__pb2.CreateSessionResponse.SerializeToString,
@@ -280,7 +280,7 @@ class GraphService:
     """Missing associated documentation comment in .proto file."""
 
     @staticmethod
-    def CreateSession(request,
+    def CreateSession(request_iterator,
             target,
             options=(),
             channel_credentials=None,
@@ -290,8 +290,8 @@ class GraphService:
             wait_for_ready=None,
             timeout=None,
             metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
+        return grpc.experimental.stream_unary(
+            request_iterator,
             target,
             '/raygrad.v1.GraphService/CreateSession',
             raygrad_dot_proto_dot_v1_dot_raygrad__pb2.CreateSessionRequest.SerializeToString,
