@@ -34,7 +34,7 @@ def make_plan(graph: Graph, placement: Placement, key: PlanKey) -> Plan:
     not bind every name, and the errors of differentiation.
     """
     _check(placement)
-    graph = graph.prune(graph.outputs.values())
+    graph = _needed(graph)
     owner = owners(graph, placement)
     found = _differentiated(graph, key)
     results = Results(graph.outputs, found.inputs, found.parameters)
@@ -59,6 +59,12 @@ def make_plan(graph: Graph, placement: Placement, key: PlanKey) -> Plan:
     )
 
 
+def _needed(graph: Graph) -> Graph:
+    """What the outputs need, and every named tensor: one that nothing needs has no gradient, but exists."""
+    named = (*graph.inputs.values(), *graph.parameters.values(), *graph.buffers.values())
+    return graph.prune((*graph.outputs.values(), *(Ref(node.id) for node in named)))
+
+
 def _check(placement: Placement) -> None:
     outside = {n: s for n, s in placement.stage_of.items() if not 0 <= s < placement.stages}
     if outside:
@@ -67,10 +73,7 @@ def _check(placement: Placement) -> None:
 
 
 def owners(graph: Graph, placement: Placement) -> dict[str, int]:
-    """The stage that accumulates each parameter's gradient: that of its first consumer.
-
-    A parameter that no output needs has no gradient, and no owner.
-    """
+    """The stage that accumulates each parameter's gradient: that of its first consumer."""
     return {name: stage_of(placement, graph, home_of(graph, node)) for name, node in graph.parameters.items()}
 
 
