@@ -159,7 +159,7 @@ def test_promotion(a: str, b: str, expected: str | None) -> None:
     x, y = builder.input("x", (2,), DType(a)), builder.input("y", (2,), DType(b))
     if expected is None:
         with pytest.raises(TypeMismatchError, match="cast one of them"):
-            x + y
+            _ = x + y
     else:
         assert (x + y).dtype is DType(expected)
         assert (y + x).dtype is DType(expected)
@@ -187,9 +187,9 @@ def test_names_broadcast_against_one_and_themselves_only() -> None:
     assert (n + builder.input("row", (3,))).shape == ("N", 3)
     assert (n + m).shape == ("N", "M")
     with pytest.raises(TypeMismatchError, match="N and M"):
-        n.reshape(("N",)) + m
+        _ = n.reshape(("N",)) + m
     with pytest.raises(TypeMismatchError, match="N and 3"):
-        n.reshape(("N",)) + builder.input("three", (3,))
+        _ = n.reshape(("N",)) + builder.input("three", (3,))
 
 
 def test_reshape_finds_the_missing_size() -> None:
@@ -260,7 +260,7 @@ def test_a_builder_goes_on_where_a_graph_ends() -> None:
 def test_values_of_two_graphs_do_not_mix() -> None:
     a, b = Builder(), Builder()
     with pytest.raises(GraphError, match="another graph"):
-        a.input("x", (2,)) + b.input("x", (2,))
+        _ = a.input("x", (2,)) + b.input("x", (2,))
     with pytest.raises(GraphError, match="another graph"):
         a.output("y", b.constant(1.0))
 
