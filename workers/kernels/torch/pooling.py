@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import numpy as np
 import torch
 
 from raygrad.proto.operators.pooling import (
@@ -17,6 +19,7 @@ from raygrad.proto.operators.pooling import (
 from raygrad.proto.tensor import TensorType
 
 from ..base import Kernel, Site, kernel
+from ..common.indices import checked
 from ..pooling import divisors, windows_of
 from .backend import FAMILY
 from .padding import Padder
@@ -86,45 +89,45 @@ def _unpadded(indices: torch.Tensor, planes: Planes) -> torch.Tensor:
 @kernel(MaxPoolGrad, family=FAMILY)
 def max_pool_grad(op: MaxPoolGrad, site: Site) -> Kernel:
     planes = Planes(op, site.output)
+    # On CUDA the sums of PyTorch's own backward have no fixed order.
     native = site.backend.name == "torch-cpu" and not planes.padder.pads
-    scatter = _native_scatter(planes) if native else _scatter(site.output)
-    last = site.output.elements // max(site.output.static[0] * site.output.static[1], 1) - 1
-
-    def run(g: Any, indices: Any) -> Any:
-        _require_within(indices, last)
-        return scatter(g, indices)
-
-    return run
-
-
-def _require_within(indices: torch.Tensor, last: int) -> None:
-    """`ValueError` unless all indices lie within the plane: PyTorch writes wherever they point."""
-    if indices.numel():
-        low, high = map(int, torch.aminmax(indices))
-        if low < 0 or high > last:
-            raise ValueError(f"indices from {low} to {high} do not all lie within 0 to {last}")
+    return _native_scatter(planes) if native else _scatter(site)
 
 
 def _native_scatter(planes: Planes) -> Kernel:
-    """PyTorch's own backward; on CUDA its sums have no fixed order."""
+    """PyTorch's own backward."""
     name = "max_pool2d_with_indices_backward" if planes.two else "max_pool3d_with_indices_backward"
     backward = getattr(_aten, name).default
     arguments = (planes.kernel, planes.stride, planes.padder.both, planes.spacing, False)
+    size = math.prod(planes.shape)
 
     def run(g: Any, indices: Any) -> Any:
+        _require_below(size, indices)
         x = planes.padder.empty(like=g)
         return planes.leave(backward(planes.enter(g), x, *arguments, planes.enter(indices)))
 
     return run
 
 
-def _scatter(x: TensorType) -> Kernel:
+def _require_below(size: int, indices: torch.Tensor) -> None:
+    """`ValueError` unless all indices (int64, on the CPU) are in [0, size): PyTorch would write anywhere.
+
+    One pass, as unsigned numbers, of which a negative one is the largest. NumPy's is six times as fast.
+    """
+    if indices.numel() and (highest := int(indices.numpy().view(np.uint64).max())) >= size:
+        found = highest if highest < 2**63 else highest - 2**64
+        raise ValueError(f"index {found} does not lie within 0 to {size - 1}")
+
+
+def _scatter(site: Site) -> Kernel:
     """Each g added at its index, in the order of the windows."""
-    shape, flat = x.static, (*x.static[:2], -1)
+    shape = site.output.static
+    plane, flat = math.prod(shape[2:]), (*shape[:2], math.prod(site.inputs[0].static[2:]))
+    check = checked(site, plane)
 
     def run(g: Any, indices: Any) -> Any:
-        result = g.new_zeros((*shape[:2], x.elements // max(shape[0] * shape[1], 1)))
-        return result.scatter_add_(2, indices.reshape(flat), g.reshape(flat)).reshape(shape)
+        result = g.new_zeros((*shape[:2], plane))
+        return result.scatter_add_(2, check(indices).reshape(flat), g.reshape(flat)).reshape(shape)
 
     return run
 
