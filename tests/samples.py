@@ -145,8 +145,8 @@ CONVOLUTIONS: list[tuple[Any, Any, Any, Any]] = [
 CONVOLUTION = [
     *(sample(Conv(*op), real("N", *x), real(*w)) for op, x, w, _ in CONVOLUTIONS),
     *(sample(Conv(*op), real("N", *x), real(*w), real(w[0])) for op, x, w, _ in CONVOLUTIONS[::3]),
-    *(sample(ConvInputGrad(*op, x[1:]), real("N", *y), real(*w)) for op, x, w, y in CONVOLUTIONS),
-    *(sample(ConvWeightGrad(*op, w[2:]), real("N", *x), real("N", *y)) for op, x, w, y in CONVOLUTIONS),
+    *(sample(ConvInputGrad(*(*op, x[1:])), real("N", *y), real(*w)) for op, x, w, y in CONVOLUTIONS),
+    *(sample(ConvWeightGrad(*(*op, w[2:])), real("N", *x), real("N", *y)) for op, x, w, y in CONVOLUTIONS),
 ]
 
 # stride, padding, kernel; x, y
@@ -175,12 +175,12 @@ POOLING = [
     sample(pooling.AvgPool((1, 1), ((1, 1), (1, 1)), (3, 3), False), real("N", 2, "T", "T")),
     *(sample(pooling.MaxPool(*op), distinct("N", *x)) for op, x, _ in MAX_POOLINGS),
     *(
-        sample(pooling.MaxPoolGrad(*op, x[1:]), real("N", *y), index(math.prod(x[1:]), "N", *y))
+        sample(pooling.MaxPoolGrad(*(*op, x[1:])), real("N", *y), index(math.prod(x[1:]), "N", *y))
         for op, x, y in MAX_POOLINGS
     ),
-    *(sample(pooling.AvgPool(*op, pad), real("N", *x)) for op, x, _ in POOLINGS for pad in (True, False)),
+    *(sample(pooling.AvgPool(*(*op, pad)), real("N", *x)) for op, x, _ in POOLINGS for pad in (True, False)),
     *(
-        sample(pooling.AvgPoolGrad(*op, pad, x[1:]), real("N", *y))
+        sample(pooling.AvgPoolGrad(*(*op, pad, x[1:])), real("N", *y))
         for op, x, y in POOLINGS
         for pad in (True, False)
     ),
