@@ -84,6 +84,11 @@ class DeadlinePassed:
     """Time went on: leases and calls may have run out."""
 
 
+@dataclass(frozen=True)
+class Closed:
+    """The session is over: the last event it gets."""
+
+
 # -- events: from the cluster ---------------------------------------------------------------------
 
 

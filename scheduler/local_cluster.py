@@ -121,7 +121,13 @@ class LocalCluster:
     def execute(self, command: WorkerCommand) -> None:
         if isinstance(command, Kill):
             self.kill(command.worker, command.reason)
-        elif command.worker not in self._absent:
+        elif command.worker in self._absent:
+            return
+        elif isinstance(command, Run) and any(
+            self._is_lost(key, command.key.segment) for key in command.needs
+        ):
+            self._report(command.key.run.session, SegmentFailed(command.worker, command.key, None), sure=True)
+        else:
             self._queues[command.worker].append(command)
 
     def pump(self) -> bool:
@@ -153,7 +159,7 @@ class LocalCluster:
             case Put(session=session, tensors=tensors):
                 executor.put(session, {name: self._freeze(a) for name, a in tensors.items()})
             case Fence(session=session, epoch=epoch, step=step, discard=discard):
-                ledger = executor.fence(session, epoch, step, discard=discard)
+                ledger = executor.fence(session, epoch, step, discard)
                 self._report(session, Fenced(worker, epoch, ledger), sure=True)
             case TakeSnapshot(session=session, epoch=epoch, step=step):
                 taken = executor.snapshot(session, step)

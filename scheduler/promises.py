@@ -41,14 +41,14 @@ class Promises:
         if future is not None:
             _settle(future, result, error)
 
-    def close(self) -> bool:
+    def close(self, error: Exception | None = None) -> bool:
         """Break all promises, and make no more; whether this was the first time."""
         with self._changed:
             already, self._closed = self._closed, True
             futures, self._futures = self._futures, {}
             self._changed.notify_all()
         for future in futures.values():
-            _settle(future, None, SessionNotFoundError(f"session {self._session} was closed"))
+            _settle(future, None, error or SessionNotFoundError(f"session {self._session} was closed"))
         return not already
 
     def token_of(self, future: Future[Any]) -> Token | None:

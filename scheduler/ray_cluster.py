@@ -7,6 +7,7 @@ killed and replaced; its number stays.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -61,6 +62,9 @@ from .events import (
 log = structlog.get_logger("raygrad.cluster")
 
 MEASURE_SECONDS = 60.0
+MAX_LOSSES = 8
+LOSS_WINDOW_SECONDS = 120.0
+"""A worker lost more often than this within the window is not replaced again: something kills it."""
 
 
 class RayCluster:
@@ -90,8 +94,10 @@ class RayCluster:
         self._lock = threading.Lock()
         self._supervisor = ThreadPoolExecutor(1, thread_name_prefix="raygrad-supervisor")
         self._closed = False
-        self._absent: set[int] = set()
+        self._absent: set[int] = set()  # killed, and the replacement not yet admitted
+        self._gone: set[int] = set()  # killed, and not replaced
         self._bundles: dict[RunKey, dict[tuple[CallKey, int], ray.ObjectRef]] = {}
+        self._losses: dict[int, list[float]] = {}  # when each worker was lost, lately
         self._rates: DeviceRates | None = None
         self._actors: dict[int, ActorHandle] = {w: self._new_actor() for w in range(workers)}
         self._infos = self._wait_for_all()
@@ -105,7 +111,7 @@ class RayCluster:
 
     @property
     def workers(self) -> tuple[int, ...]:
-        return tuple(w for w in self._actors if w not in self._absent)
+        return tuple(w for w in self._actors if w not in self._gone)
 
     def info(self, worker: int) -> WorkerInfo:
         return self._infos[worker]
@@ -152,18 +158,29 @@ class RayCluster:
         self._replace(worker)
 
     def _replace(self, worker: int) -> None:
+        recent = [t for t in self._losses.get(worker, ()) if time.monotonic() - t < LOSS_WINDOW_SECONDS]
+        self._losses[worker] = [*recent, time.monotonic()]
+        if len(recent) >= MAX_LOSSES:
+            self._give_up(
+                worker, f"worker {worker} was lost {len(recent) + 1} times in {LOSS_WINDOW_SECONDS:g} s"
+            )
+            return
         actor = self._new_actor()
         try:
             info: WorkerInfo = ray.get(actor.info.remote(), timeout=self._join_timeout)
             _require_equal({**self._infos, worker: info})
         except (RayError, RaygradError) as exc:
             ray.kill(actor)
-            log.error("worker not replaced", worker=worker, reason=str(exc))
-            self._post(None, WorkerGone(worker, f"worker {worker} could not be replaced: {exc}"))
+            self._give_up(worker, f"worker {worker} could not be replaced: {exc}")
             return
         self._actors[worker], self._infos[worker], self.pids[worker] = actor, info, info.pid
         log.info("worker replaced", worker=worker, pid=info.pid)
         self._post(None, WorkerJoined(worker))
+
+    def _give_up(self, worker: int, reason: str) -> None:
+        self._gone.add(worker)
+        log.error("worker not replaced", worker=worker, reason=reason)
+        self._post(None, WorkerGone(worker, reason))
 
     def admit(self, worker: int) -> None:
         self._absent.discard(worker)
@@ -208,6 +225,10 @@ class RayCluster:
         """Submit a call with the results of other calls as arguments; keep references to its own."""
         run, key = command.key.run, command.key
         held = self._bundles.get(run, {})
+        if any((need, key.segment) not in held for need in command.needs):
+            # A call that this one needs was dropped with its worker; nothing will come of either.
+            self._post(run.session, SegmentFailed(worker, key, None))
+            return
         needed = [held.pop((need, key.segment)) for need in command.needs]
         refs = actor.run.options(num_returns=1 + len(command.sends)).remote(command.call, *needed)
         reply, *sent = refs if command.sends else (refs,)
@@ -325,6 +346,9 @@ def start_ray(
     address: str = "local", *, cpus: int | None = None, object_store_bytes: int | None = None
 ) -> None:
     """Start a Ray of our own ("local"), or join a running one ("auto", or its address)."""
+    os.environ.setdefault(
+        "RAY_IGNORE_UNHANDLED_ERRORS", "1"
+    )  # results lost with a worker are dealt with here
     quiet: dict[str, Any] = {"include_dashboard": False, "log_to_driver": False, "logging_level": "ERROR"}
     if address == "local":
         ray.init(address="local", num_cpus=cpus, object_store_memory=object_store_bytes, **quiet)

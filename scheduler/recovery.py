@@ -42,8 +42,8 @@ class Recovery:
         """A replacement is there: give it the session's stage, and what a snapshot saved."""
         machine = self.machine
         for replica, slot in self._slots_on(event.worker):
-            if slot.alive:
-                continue
+            if slot.alive:  # the session began after the loss: what it sent so far went nowhere
+                self.worker_lost(WorkerLost(event.worker, "lost before the session began"))
             slot.alive = True
             machine.open(slot)
             if slot.snapshot is not None:

@@ -14,13 +14,24 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from raygrad.proto.codec import DEFAULT, Limits, catalogue_digest, decode
-from raygrad.proto.errors import ConflictError, ResourceError, SessionNotFoundError, UnavailableError
+import structlog
+
+from raygrad.proto.codec import catalogue_digest, decode
+from raygrad.proto.errors import (
+    ConflictError,
+    RaygradError,
+    ResourceError,
+    SessionNotFoundError,
+    UnavailableError,
+)
+from raygrad.proto.limits import DEFAULT, Limits
 from raygrad.proto.messages import ServerInfo, SessionOptions
 
 from .cluster import Cluster
 from .events import DeadlinePassed, WorkerJoined
 from .session import Session
+
+log = structlog.get_logger("raygrad.scheduler")
 
 Item = tuple[str | None, object]
 
@@ -173,7 +184,16 @@ class Scheduler:
             self.cluster.admit(event.worker)
         for session in self.sessions() if target is None else (self._sessions.get(target),):
             if session is not None:
-                session.handle(event)
+                self._tell(session, event)
+
+    @staticmethod
+    def _tell(session: Session, event: object) -> None:
+        """A fault of ours in one session must not stop the others: it ends that session, with its error."""
+        try:
+            session.handle(event)
+        except Exception as exc:
+            log.exception("session failed", session=session.id, event=type(event).__name__)
+            session.abort(RaygradError(f"the session failed: {type(exc).__name__}: {exc}"))
 
     # -- ending -------------------------------------------------------------------------------
 

@@ -39,6 +39,7 @@ from .events import (
     Answer,
     BackwardRequested,
     Cancelled,
+    Closed,
     Deliver,
     GradientsRequested,
     Received,
@@ -205,14 +206,8 @@ class Session:
         """Free everything on the workers. What waits ends with an error."""
         if self._promises.close():
             self._make_room()
-            if self._machine is not None:
-                for command in self._machine.close():
-                    self._scheduler.cluster.execute(command)
-            self._scheduler.forget(self.id)
-            self._scheduler.wake()
-        done: Future[None] = Future()
-        done.set_result(None)
-        return done
+            self._scheduler.post(self.id, Closed())
+        return compute(None, lambda: None)
 
     def wait_idle(self, timeout: float) -> None:
         """Until no request is unanswered; `DeadlineError` after `timeout` seconds."""
@@ -268,6 +263,9 @@ class Session:
             self._machine.adopt(self._tensors)
             return
         machine = self._machine
+        if isinstance(event, Closed):
+            self._end()
+            return
         if machine is None:
             self._before_machine(event)
             return
@@ -283,6 +281,18 @@ class Session:
             self._tensors = dict(machine.tensors)
         if machine.has_room:
             self._make_room()
+
+    def abort(self, error: RaygradError) -> None:
+        """The session cannot go on: whoever waits, and whoever comes, is told why."""
+        self._promises.close(error)
+        self._make_room()
+        self._end()
+
+    def _end(self) -> None:
+        """On the scheduler's thread, behind everything asked before: free the workers."""
+        for command in self._machine.close() if self._machine else ():
+            self._scheduler.cluster.execute(command)
+        self._scheduler.forget(self.id)
 
     def _before_machine(self, event: object) -> None:
         """No mini-batch has come yet: parameters wait here, and everything else is too early."""

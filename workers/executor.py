@@ -167,7 +167,7 @@ class Executor:
 
     # -- steps and recovery -------------------------------------------------------------------
 
-    def fence(self, session: str, epoch: int, step: int, *, discard: bool = False) -> frozenset[int]:
+    def fence(self, session: str, epoch: int, step: int, discard: bool = False) -> frozenset[int]:
         """End all attempts before `epoch`: drop their activations; returns the step's ledger.
 
         `discard` also drops the step's sums: their contributions will be computed again.
