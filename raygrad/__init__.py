@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from raygrad.client import aio as aio
     from raygrad.client import functions as functions
+    from raygrad.client import networks as networks
     from raygrad.client.connect import connect as connect
     from raygrad.client.local import local as local
     from raygrad.client.session import Session as Session
@@ -30,7 +31,12 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_MODULES = {"aio": "client.aio", "errors": "proto.errors", "functions": "client.functions"}
+_MODULES = {
+    "aio": "client.aio",
+    "errors": "proto.errors",
+    "functions": "client.functions",
+    "networks": "client.networks",
+}
 _HOMES = {
     "Builder": "proto.builder",
     "DType": "proto.tensor",
