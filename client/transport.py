@@ -25,7 +25,7 @@ from raygrad.proto.v1.status import from_code, from_status
 
 T = TypeVar("T")
 TLS = bool | str | Path | bytes | None
-"""Whom to trust: no encryption (`None`), the system's authorities (`True`), or those of a PEM file or bytes."""
+"""No encryption (`None`), or whom to trust: the system's authorities (`True`), or a PEM file or bytes."""
 
 MESSAGE_BYTES = 4 << 20
 OPTIONS = (

@@ -1,0 +1,181 @@
+"""The command line: `raygrad serve`, `raygrad plan`, `raygrad doctor`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import structlog
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from raygrad.proto.errors import ConfigurationError, RaygradError
+from raygrad.proto.messages import SessionOptions
+
+from .config import Settings, load
+
+HELP = """Exact gradients of tensor graphs, computed on Ray workers.
+
+A server holds the workers; clients send it graphs and mini-batches, and take gradients back:
+
+    raygrad serve       # a server on this machine, with two workers
+    python train.py     # rg.connect("127.0.0.1:50051", graph)
+
+`raygrad COMMAND --help` explains each command with examples.
+"""
+SERVE_HELP = """Serve graphs until SIGTERM or Ctrl-C, which let running work end first.
+
+Prints one line when clients can connect, with the address; logs go to standard error.
+
+    raygrad serve                               # two workers, this machine only
+    raygrad serve --workers 4 --backend numpy   # four workers, without PyTorch
+    raygrad serve --ray none --listen 127.0.0.1:0       # no Ray, and any port
+
+    # for other machines:
+    raygrad serve --listen 0.0.0.0:50051 --token-file token \\
+        --tls-cert server.pem --tls-key server.key
+
+Every option may also stand in the environment (`RAYGRAD_WORKERS=4`) or in a TOML file given by `--config`
+(`workers = 4`); the command line comes first, then the environment, then the file.
+"""
+PLAN_HELP = """Print how a graph would be spread over workers, with the times that are predicted.
+
+DOCUMENT is a file with a graph: `Path("net.raygrad").write_bytes(rg.encode(graph))`. The kernels are
+measured on this machine, the transfers taken as those of Ray.
+
+    raygrad plan net.raygrad --size N=64        # the named size N is 64
+    raygrad plan net.raygrad --size N=64 --workers 4 --stages 2 --svg plan.svg
+"""
+DOCTOR_HELP = """Show what is installed here, and what a server would use.
+
+    raygrad doctor
+"""
+
+app = typer.Typer(name="raygrad", help=HELP, no_args_is_help=True, rich_markup_mode="markdown")
+
+
+def _version(show: bool) -> None:
+    if show:
+        typer.echo(f"raygrad {version('raygrad')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    show: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options that stand before the command."""
+
+
+def _setting(name: str, *flags: str) -> Any:
+    """An option whose help is that of the setting."""
+    return typer.Option(*flags, help=Settings.model_fields[name].description, show_default=False)
+
+
+@app.command(help=SERVE_HELP)
+def serve(
+    config: Annotated[Path | None, typer.Option(help="a TOML file with settings")] = None,
+    listen: Annotated[str | None, _setting("listen")] = None,
+    ray: Annotated[str | None, _setting("ray")] = None,
+    workers: Annotated[int | None, _setting("workers")] = None,
+    backend: Annotated[str | None, _setting("backend")] = None,
+    token_file: Annotated[Path | None, _setting("token_file")] = None,
+    tls_cert: Annotated[Path | None, _setting("tls_cert")] = None,
+    tls_key: Annotated[Path | None, _setting("tls_key")] = None,
+    insecure: Annotated[bool | None, _setting("insecure", "--insecure")] = None,
+    metrics_port: Annotated[int | None, _setting("metrics_port")] = None,
+    drain_seconds: Annotated[float | None, _setting("drain_seconds")] = None,
+    log_level: Annotated[str | None, _setting("log_level")] = None,
+) -> None:
+    """Serve graphs until a signal."""
+    given = {name: value for name, value in locals().items() if name != "config"}
+    settings = load(config, **given)
+    _log_to_stderr(settings.log_level)
+    from .opening import opened  # what comes with the server need not slow `--help` down
+    from .server import run
+
+    with opened(settings) as scheduler:
+        asyncio.run(run(scheduler, settings, lambda address: _say_ready(address, settings)))
+
+
+def _say_ready(address: str, settings: Settings) -> None:
+    workers = f"{settings.workers} worker{'s' if settings.workers > 1 else ''}"
+    sys.stdout.write(f"raygrad {version('raygrad')} ready at {address} ({workers}, ray: {settings.ray})\n")
+    sys.stdout.flush()
+
+
+@app.command(help=PLAN_HELP)
+def plan(
+    document: Annotated[Path, typer.Argument(help="a file with a graph", dir_okay=False)],
+    size: Annotated[list[str] | None, typer.Option(help="NAME=NUMBER for a named size; repeat it")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="how many workers there are")] = 2,
+    stages: Annotated[int | None, typer.Option(help="cut the graph into this many stages")] = None,
+    replicas: Annotated[int | None, typer.Option(help="this many replicas share the mini-batches")] = None,
+    loss: Annotated[str, typer.Option(help="the scalar output whose gradients are taken")] = "loss",
+    backend: Annotated[str, typer.Option(help="what the workers compute with")] = "auto",
+    svg: Annotated[
+        Path | None, typer.Option(help="draw the graph, coloured by stage, into this file")
+    ] = None,
+) -> None:
+    """Print a partition."""
+    options = SessionOptions(loss=loss, stages=stages, replicas=replicas)
+    from .prediction import predict
+
+    found = predict(_read(document), _sizes(size or []), options, workers, backend)
+    typer.echo(found.text)
+    if svg is not None:
+        svg.write_text(found.svg)
+        typer.echo(f"drawn in {svg}")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as exc:
+        raise ConfigurationError(f"{path} cannot be read: {exc.strerror}") from exc
+
+
+def _sizes(given: list[str]) -> dict[str, int]:
+    """NAME=NUMBER as a mapping."""
+    found = {}
+    for each in given:
+        name, _, number = each.partition("=")
+        if not name or not number.isdecimal():
+            raise ConfigurationError(f"--size wants NAME=NUMBER, got {each!r}")
+        found[name] = int(number)
+    return found
+
+
+@app.command(help=DOCTOR_HELP)
+def doctor() -> None:
+    """Report what is there."""
+    from .doctor import examine
+
+    table = Table(box=None, show_header=False)
+    for finding in examine():
+        table.add_row("✓" if finding.ok else "–", finding.what, escape(finding.found))
+    Console().print(table)
+
+
+def _log_to_stderr(level: str) -> None:
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def main() -> None:
+    """The entry point: our errors are one line on standard error, and exit status 1."""
+    try:
+        app()
+    except RaygradError as exc:
+        sys.stderr.write(f"raygrad: {exc}\n")
+        sys.exit(1)

@@ -1,0 +1,45 @@
+"""The cluster that a server's settings ask for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+
+from raygrad.proto.errors import ResourceError
+
+from .config import Settings
+from .local_cluster import LocalCluster
+from .scheduler import Scheduler
+
+log = structlog.get_logger("raygrad")
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Scheduler]:
+    """A scheduler on Ray, or without it in this process; Ray is left, or ended, when the server ends."""
+    if settings.ray == "none":
+        yield Scheduler(LocalCluster(settings.workers, settings.backend))
+        return
+    from .ray_cluster import RayCluster, stop_ray  # brings Ray, which takes seconds to import
+
+    _reach_ray(settings)
+    try:
+        yield Scheduler(RayCluster(settings.workers, settings.backend))
+    finally:
+        stop_ray()
+
+
+def _reach_ray(settings: Settings) -> None:
+    """Join the Ray at the address; with "auto" a running one, or start one on this machine."""
+    from .ray_cluster import start_ray
+
+    try:
+        start_ray(settings.ray)
+    except ConnectionError as exc:
+        if settings.ray != "auto":
+            raise ResourceError(f"no Ray answers at {settings.ray}: {exc}") from exc
+        log.info("starting Ray", workers=settings.workers)
+        start_ray("local", cpus=max(settings.workers, os.cpu_count() or 1))
