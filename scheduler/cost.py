@@ -91,11 +91,6 @@ def transfer_seconds(nbytes: float, link: LinkRates) -> float:
     return nbytes / link.bytes_per_second
 
 
-def edge_seconds(nbytes: float, link: LinkRates) -> float:
-    """Seconds from a bundle of values made on one worker to the same values ready on another."""
-    return link.hop_seconds + transfer_seconds(nbytes, link)
-
-
 def accumulation_seconds(elements: int, rates: DeviceRates) -> float:
     """Seconds to add gradients of so many elements to the sums of a step."""
     return elements / rates.sums

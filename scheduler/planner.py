@@ -104,14 +104,14 @@ def _wanted(results: Results, mode: Mode) -> Results:
     return results if mode is Mode.STEP else Results(results.outputs)
 
 
-def _demand(instances: Instances, results: Results, owners: Mapping[str, int]) -> None:
+def _demand(instances: Instances, results: Results, owner_of: Mapping[str, int]) -> None:
     """All instances that the results need: forward ones first, since backward ones build on them."""
     for refs, phase in ((results.outputs, FORWARD), (results.input_gradients, BACKWARD)):
         for ref in refs.values():
             make_ready = instances.end if instances.is_source(ref) else instances.demand
             make_ready([ref], instances.stage(ref), phase)
     for name, ref in results.gradients.items():
-        instances.end([ref], owners[name], BACKWARD)
+        instances.end([ref], owner_of[name], BACKWARD)
 
 
 def _keep(instances: Instances) -> dict[int, set[Ref]]:
