@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from raygrad.proto.builder import Builder
-from raygrad.proto.errors import DeadlineError, RaygradError
+from raygrad.proto.errors import DeadlineError, RaygradError, SessionNotFoundError
 from raygrad.proto.graph import Graph
 from raygrad.proto.messages import (
     ForwardResult,
@@ -46,14 +46,20 @@ class Session:
     def __init__(self, transport: Transport, graph: Graph, timeout: float | None) -> None:
         self.graph = graph
         self.timeout = timeout
-        self._transport = transport
+        self._other_side = transport
         self._types = Types(graph)
         self._closed = False
 
     @property
     def id(self) -> str:
         """The session's id on the server."""
-        return self._transport.id
+        return self._other_side.id
+
+    @property
+    def _transport(self) -> Transport:
+        if self._closed:
+            raise SessionNotFoundError(f"session {self.id} was closed")
+        return self._other_side
 
     async def put(self, tensors: Feeds) -> None:
         """Set parameters and buffers, between steps."""
@@ -136,7 +142,7 @@ class Session:
         """Free what the session holds. A second time does nothing."""
         if not self._closed:
             self._closed = True
-            await self._call("close", self._transport.close)
+            await self._call("close", self._other_side.close)
 
     async def __aenter__(self) -> Self:
         return self
@@ -153,7 +159,7 @@ class Session:
 
     async def _begin(self, call: Callable[[], Future[T]]) -> Future[T]:
         """Make a call; on a thread, if it does its work before it returns."""
-        return await asyncio.to_thread(call) if self._transport.inline else call()
+        return await asyncio.to_thread(call) if self._other_side.inline else call()
 
 
 async def connect(

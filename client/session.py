@@ -21,7 +21,7 @@ from typing import Any, Protocol, Self, TypeVar
 import numpy as np
 
 from raygrad.proto.builder import Builder
-from raygrad.proto.errors import DeadlineError, RaygradError
+from raygrad.proto.errors import DeadlineError, RaygradError, SessionNotFoundError
 from raygrad.proto.graph import Graph
 from raygrad.proto.messages import ForwardResult, Gradients, MiniBatch, PlanSummary, StepResult
 from raygrad.proto.tensor import Array, TensorType
@@ -132,14 +132,20 @@ class Session:
     def __init__(self, transport: Transport, graph: Graph, timeout: float | None) -> None:
         self.graph = graph
         self.timeout = timeout
-        self._transport = transport
+        self._other_side = transport
         self._types = Types(graph)
         self._closed = False
 
     @property
     def id(self) -> str:
         """The session's id on the server."""
-        return self._transport.id
+        return self._other_side.id
+
+    @property
+    def _transport(self) -> Transport:
+        if self._closed:
+            raise SessionNotFoundError(f"session {self.id} was closed")
+        return self._other_side
 
     # -- parameters and buffers ---------------------------------------------------------------
 
@@ -234,7 +240,7 @@ class Session:
         """Free what the session holds. A second time does nothing."""
         if not self._closed:
             self._closed = True
-            self._wait(self._transport.close(), "close")
+            self._wait(self._other_side.close(), "close")
 
     def __enter__(self) -> Self:
         return self

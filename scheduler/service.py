@@ -147,15 +147,20 @@ class GraphService(rpc.GraphServiceServicer):
         session = await self._calls.slow(
             lambda: self._scheduler.create_session(document, options, first.request_id)
         )
+        plan = await self._first_plan(session)
         self._count_sessions()
         log.info("session created", session=session.id, nodes=len(session.graph))
-        return pb.CreateSessionResponse(session_id=session.id, plan=await self._first_plan(session))
+        return pb.CreateSessionResponse(session_id=session.id, plan=plan)
 
     async def _first_plan(self, session: Session) -> pb.PlanSummary | None:
-        """The plan of a new session, where no named size has to be known for it."""
+        """The plan of a new session, where no named size has to be known; without one, no session."""
         if session.graph.sizes:
             return None
-        plan = plan_to_message(await asyncio.to_thread(session.plan))
+        try:
+            plan = plan_to_message(await asyncio.to_thread(session.plan))
+        except BaseException:
+            session.close()
+            raise
         plan.svg = ""
         return plan
 
