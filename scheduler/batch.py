@@ -43,6 +43,7 @@ class Batch:
     done: set[CallKey] = field(default_factory=set)
     outputs: dict[str, Array] = field(default_factory=dict)
     input_gradients: dict[str, Array] = field(default_factory=dict)
+    acknowledged: bool = False  # the client was told that its contribution is in the step
     expires: float = 0.0  # of the lease, on the machine's clock
     _digest: bytes = b""
 
@@ -89,11 +90,26 @@ class Batch:
         """Whether all segments of the latest attempt are done."""
         return all(self.key(plan, segment.id) in self.done for plan, segment in self.work)
 
-    def start(self, replica: int, adds: frozenset[int]) -> None:
+    def start(self, attempt: int, replica: int, adds: frozenset[int]) -> None:
         """A new attempt, on a replica."""
-        self.run = self.run._replace(attempt=self.run.attempt + 1)
+        self.run = self.run._replace(attempt=attempt)
         self.replica, self.adds, self.state = replica, adds, State.RUNNING
         self.submitted, self.done = set(), set()
+
+    @property
+    def started(self) -> bool:
+        """Whether there was an attempt, which may have left contributions somewhere."""
+        return self.run.attempt >= 0
+
+    @property
+    def adding(self) -> frozenset[int]:
+        """The stages on which an addition of the latest attempt is under way: submitted, not answered."""
+        plan = self.plans[-1]
+        return frozenset(
+            s.stage
+            for s in plan.segments
+            if s.last and s.stage in self.adds and self.key(plan, s.id) in self.submitted - self.done
+        )
 
     def wait(self) -> None:
         """Back to where a replica is chosen."""

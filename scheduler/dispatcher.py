@@ -46,10 +46,14 @@ class Dispatcher:
         batch = self.machine.waiting[0]
         if replica is None or len(replica.active) >= in_flight(batch.forward.stages):
             return False
+        if batch.started and not self.machine.all_fenced:
+            return False  # it is not yet known which of its contributions stand
         self.machine.waiting.popleft()
         adding = batch.stages_adding
-        self.machine.reruns += batch.run.attempt >= 0
-        batch.start(replica.number, adding - self.machine.contributions.holders(batch.index, adding))
+        self.machine.reruns += batch.started
+        adds = adding - self.machine.contributions.holders(batch.index, adding)
+        batch.start(self.machine.attempts, replica.number, adds)
+        self.machine.attempts += 1
         replica.active[batch.index] = batch
         return True
 

@@ -119,10 +119,10 @@ class LocalCluster:
     # -- work ---------------------------------------------------------------------------------
 
     def execute(self, command: WorkerCommand) -> None:
+        if command.worker in self._absent:
+            return
         if isinstance(command, Kill):
             self.kill(command.worker, command.reason)
-        elif command.worker in self._absent:
-            return
         elif isinstance(command, Run) and any(
             self._is_lost(key, command.key.segment) for key in command.needs
         ):

@@ -49,7 +49,7 @@ from .events import (
     WorkerLost,
 )
 from .recovery import Recovery
-from .replica import Replica, Slot
+from .replica import Health, Replica, Slot
 from .requests import Pending, Requests
 
 REMEMBERED_LEASES = 4096
@@ -99,6 +99,7 @@ class Machine:
     version: int = 0  # puts so far
     pending: list[Pending] = field(default_factory=list)
     feed_bytes: int = 0
+    attempts: int = 0  # so far, of all mini-batches: no two attempts share a number
     reruns: int = 0  # attempts after the first: what recovery cost
     now: float = 0.0
     out: list[Command] = field(default_factory=list)
@@ -117,6 +118,16 @@ class Machine:
     def slots(self) -> Iterator[Slot]:
         """All slots of all replicas."""
         return (slot for replica in self.replicas for slot in replica.slots)
+
+    @property
+    def deserted(self) -> bool:
+        """Whether no replica is left: nothing will run any more."""
+        return all(replica.health is Health.GONE for replica in self.replicas)
+
+    @property
+    def all_fenced(self) -> bool:
+        """Whether every live worker has said what it holds since the last loss."""
+        return all(slot.fenced for slot in self.slots())
 
     def handle(self, event: Event, now: float = 0.0) -> list[Command]:
         """What is to be done about an event, in order. Errors of a request are its answer."""
@@ -159,8 +170,10 @@ class Machine:
     def next_deadline(self) -> float | None:
         """When `DeadlinePassed` should come, on the machine's clock."""
         leases = [b.expires for b in (self.batches[i] for i in self.leases.values()) if b.state is State.HELD]
-        calls = [since + self.layout.call_timeout for _, since in self.calls.values()]
-        return min((*leases, *calls), default=None)
+        asked = [since for _, since in self.calls.values()] + [
+            s.asked for s in self.slots() if s.asked is not None
+        ]
+        return min((*leases, *(since + self.layout.call_timeout for since in asked)), default=None)
 
     @property
     def has_room(self) -> bool:
@@ -196,7 +209,6 @@ class Machine:
             return
         batch, replica = self.current(event.key)
         if batch is None or replica is None:
-            self._orphan(event)
             return
         segment = next(
             s for p in batch.plans if p.id == event.key.plan for s in p.segments if s.id == event.key.segment
@@ -218,18 +230,17 @@ class Machine:
         slot.outstanding -= 1
         return True
 
+    def forget_calls(self, slot: Slot) -> None:
+        """Nothing that the slot was asked will be answered any more."""
+        self.calls = {key: call for key, call in self.calls.items() if call[0] is not slot}
+        slot.outstanding = 0
+
     def current(self, key: CallKey) -> tuple[Batch | None, Replica | None]:
         """The batch whose latest attempt this call belongs to, and its replica."""
         batch = self.batches.get(key.run.index) or self.evaluations.get(key.run.index)
         if batch is None or batch.run != key.run or batch.state is not State.RUNNING:
             return None, None
         return batch, self.replicas[batch.replica]
-
-    def _orphan(self, event: SegmentDone) -> None:
-        """A call of an attempt that was given up returned: what it added must not stay."""
-        if event.reply.added and event.key.run.index not in self.batches:
-            replica = next(r for r in self.replicas for s in r.slots if s.worker == event.worker)
-            self.recovery.discard(replica, {next(s.stage for s in replica.slots if s.worker == event.worker)})
 
     def _complete(self, batch: Batch) -> None:
         """All segments are done: answer, and keep what the step still needs."""
@@ -246,12 +257,13 @@ class Machine:
             # A stage that needed not add, since another replica held its part, has lost it meanwhile.
             self.recovery.wait([batch])
             return
-        batch.state = State.COMMITTED
+        batch.state, batch.acknowledged = State.COMMITTED, True
         if batch.backward is not None:
             self._release_rest(batch, batch.backward)
             self.answer(batch, dict(batch.input_gradients))
         else:
             self.answer(batch, StepResult(self.step, batch.index, batch.outputs))
+        self.adopt_snapshots()
         self.press_for_room()
 
     def _release_rest(self, batch: Batch, backward: Plan) -> None:
@@ -272,24 +284,35 @@ class Machine:
         self.out.extend(Answer(token, result, error) for token in tokens)
 
     def segment_failed(self, event: SegmentFailed) -> None:
-        """A call raised. A consequence of a loss is only counted; an error of the batch ends the batch."""
-        if not self._answered(event.key) or event.error is None:
+        """A call raised: that ends its batch.
+
+        A consequence of a loss changes nothing: the loss is on its way, and if it is not, the call counts
+        as unanswered until its time is up.
+        """
+        if event.error is None or not self._answered(event.key):
             return
-        batch, replica = self.current(event.key)
-        if batch is not None and replica is not None:
+        batch, _ = self.current(event.key)
+        if batch is not None and batch.acknowledged:
+            # It worked before, and the client counts on it: what fails now is the worker.
+            self.recovery.declare_lost(
+                event.worker, f"a mini-batch that was computed before fails: {event.error}"
+            )
+        elif batch is not None:
             self.fail(batch, event.error)
 
     def fail(self, batch: Batch, error: RaygradError) -> None:
-        """End a batch with an error; what it already added is taken out again."""
+        """End a batch with an error; what it added, or is about to add, is taken out again."""
+        adding = batch.adding if batch.state is State.RUNNING else frozenset[int]()
         self.remove(batch)
         self.answer(batch, error=error)
-        holding: dict[int, set[int]] = {}
         for replica in self.replicas:
-            for slot in replica.slots:
-                if batch.index in self.contributions.held(slot.stage, replica.number):
-                    holding.setdefault(replica.number, set()).add(slot.stage)
-        for number, stages in holding.items():
-            self.recovery.discard(self.replicas[number], stages)
+            held = {
+                s.stage
+                for s in replica.slots
+                if batch.index in self.contributions.held(s.stage, replica.number)
+            }
+            if tainted := held | adding if replica.number == batch.replica else held:
+                self.recovery.discard(replica, tainted)
 
     def end_lease(self, lease: str, how: str) -> None:
         """A lease is over; remember how, for who comes back too late."""
@@ -310,7 +333,7 @@ class Machine:
             del self.batches[batch.index]
             self.feed_bytes -= batch.feed_bytes
             for lease in [name for name, index in self.leases.items() if index == batch.index]:
-                del self.leases[lease]
+                self.end_lease(lease, "ended with its mini-batch, which failed")
         else:
             del self.evaluations[batch.index]
 
@@ -325,7 +348,7 @@ class Machine:
     def snapshot(self, slot: Slot) -> None:
         """Ask for a snapshot, unless one is on its way."""
         if slot.alive and slot.fenced and not slot.snapshotting:
-            slot.snapshotting, slot.since_snapshot = True, 0
+            slot.snapshotting, slot.since_snapshot, slot.asked = True, 0, self.now
             epoch = self.replicas[slot.replica].epoch
             self.out.append(TakeSnapshot(slot.worker, self.layout.session, epoch, self.step))
 
@@ -336,7 +359,17 @@ class Machine:
                 if slot.since_snapshot:
                     self.snapshot(slot)
 
-    def forget_safe_feeds(self) -> None:
+    def adopt_snapshots(self) -> None:
+        """A snapshot counts once all that it holds is committed: until then, a failure may taint it."""
+        for slot in self.slots():
+            if slot.arrived is not None and all(
+                self.batches[i].state is State.COMMITTED for i in slot.arrived.ledger
+            ):
+                slot.snapshot = slot.arrived
+                slot.forget_arrived()
+        self._forget_safe_feeds()
+
+    def _forget_safe_feeds(self) -> None:
         """Drop the feeds of mini-batches that every stage has in a snapshot."""
         safe: dict[int, frozenset[int]] = {}
         for slot in self.slots():
@@ -358,4 +391,5 @@ class Machine:
         self.feed_bytes = 0
         self.contributions.clear()
         for slot in self.slots():
-            slot.snapshot, slot.since_snapshot, slot.snapshotting = None, 0, False
+            slot.snapshot, slot.since_snapshot = None, 0
+            slot.forget_arrived()

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from raygrad.proto.errors import DeadlineError, WorkerLostError
+from raygrad.proto.errors import WorkerLostError
 
 from .batch import Batch, State
-from .events import Fence, Fenced, Kill, Restore, SnapshotTaken, WorkerGone, WorkerJoined, WorkerLost
+from .events import Fence, Fenced, Kill, Release, Restore, SnapshotTaken, WorkerGone, WorkerJoined, WorkerLost
 from .replica import Health, Replica, Slot
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Recovery:
             if not slot.alive:
                 continue
             machine = self.machine
-            machine.calls = {k: v for k, v in machine.calls.items() if v[0] is not slot}
+            machine.forget_calls(slot)
             slot.reset()
             machine.contributions.reconcile(slot.stage, replica.number, slot.safe)
             self.fence(replica)
@@ -46,8 +46,7 @@ class Recovery:
                 self.worker_lost(WorkerLost(event.worker, "lost before the session began"))
             slot.alive = True
             machine.open(slot)
-            if slot.snapshot is not None:
-                machine.out.append(Restore(slot.worker, machine.layout.session, machine.step, slot.snapshot))
+            self._restore(slot)
             if replica.epoch:
                 self._send_fence(replica, slot)
             replica.settle()
@@ -58,23 +57,27 @@ class Recovery:
             if slot.alive:
                 self.worker_lost(WorkerLost(event.worker, event.reason))
             replica.health = Health.GONE
-        if all(r.health is Health.GONE for r in self.machine.replicas):
-            self._give_up(event)
+        if self.machine.deserted:
+            self._give_up()
 
-    def _give_up(self, event: WorkerGone) -> None:
-        """No replica is left: everything that waits ends with an error that says so."""
+    def _give_up(self) -> None:
+        """No replica is left: what waits ends with an error that says so.
+
+        A mini-batch that was acknowledged stays in the step, which cannot be completed then: leaving it
+        out would give gradients that nobody asked for.
+        """
         machine = self.machine
-        for batch in [*machine.waiting]:
-            if batch.tokens or batch.state is State.WAITING:
-                machine.fail(batch, WorkerLostError(f"no replica is left: {event.reason}"))
-        machine.requests.fail_pending(WorkerLostError(f"no replica is left: {event.reason}"))
+        while batch := next((b for b in machine.waiting if not b.acknowledged), None):
+            machine.fail(batch, no_worker_left())
+        if machine.waiting:
+            machine.requests.fail_pending(no_worker_left())
 
     def fence(self, replica: Replica, discard: Collection[int] = ()) -> None:
         """A new epoch: give up the attempts under way, and ask every survivor what it holds."""
         replica.epoch += 1
         self._requeue(replica)
         for slot in replica.slots:
-            slot.snapshotting = False
+            slot.forget_arrived()
             if slot.alive:
                 self._send_fence(replica, slot, discard=slot.stage in discard)
         if replica.settle():
@@ -82,17 +85,24 @@ class Recovery:
 
     def _send_fence(self, replica: Replica, slot: Slot, *, discard: bool = False) -> None:
         machine = self.machine
-        slot.fenced = False
+        slot.fenced, slot.asked = False, machine.now
+        if discard and slot.snapshot is not None:
+            self._restore(slot)
+            discard = False
         machine.out.append(Fence(slot.worker, machine.layout.session, replica.epoch, machine.step, discard))
 
+    def _restore(self, slot: Slot) -> None:
+        if slot.snapshot is not None:
+            machine = self.machine
+            machine.out.append(Restore(slot.worker, machine.layout.session, machine.step, slot.snapshot))
+
     def discard(self, replica: Replica, stages: Collection[int]) -> None:
-        """Take a failed mini-batch out again: the stages drop their sums, and the others are computed again.
+        """Take a failed mini-batch out again: the stages go back to their snapshots; the rest runs again.
 
         Rare (a kernel that fails on one stage after another stage has added), so it reuses what losses need.
         """
         for stage in stages:
-            replica.slots[stage].snapshot = None
-            self.machine.contributions.reconcile(stage, replica.number, frozenset())
+            self.machine.contributions.reconcile(stage, replica.number, replica.slots[stage].safe)
         self.fence(replica, stages)
 
     def fenced(self, event: Fenced) -> None:
@@ -101,21 +111,19 @@ class Recovery:
         for replica, slot in self._slots_on(event.worker):
             if event.epoch != replica.epoch or slot.fenced:
                 continue
-            slot.fenced = True
-            known = frozenset(i for i in event.ledger if i in machine.batches)
-            machine.contributions.reconcile(slot.stage, replica.number, known)
-            if known != event.ledger:
-                self.discard(replica, {slot.stage})
-            elif replica.settle():
+            slot.fenced, slot.asked = True, None
+            machine.forget_calls(slot)  # what was queued before the fence has drained
+            machine.contributions.reconcile(slot.stage, replica.number, event.ledger)
+            if replica.settle():
                 self._run_missing()
 
     def snapshot_taken(self, event: SnapshotTaken) -> None:
         """What a snapshot holds is safe from now on."""
         for replica, slot in self._slots_on(event.worker):
             if event.epoch == replica.epoch and event.step == self.machine.step and slot.snapshotting:
-                slot.snapshotting = False
-                slot.snapshot = event.snapshot
-        self.machine.forget_safe_feeds()
+                slot.arrived, slot.asked = event.snapshot, None
+        self.machine.adopt_snapshots()
+        self.machine.press_for_room()
 
     def _requeue(self, replica: Replica) -> None:
         """Attempts under way on the replica, and activations held there, are lost."""
@@ -128,7 +136,7 @@ class Recovery:
     def _run_missing(self) -> None:
         """Committed mini-batches of which a contribution was lost run again, once all fences are answered."""
         machine = self.machine
-        if any(not slot.fenced for slot in machine.slots()):
+        if not machine.all_fenced:
             return
         committed = [b for b in machine.batches.values() if b.state is State.COMMITTED]
         self.wait(
@@ -138,6 +146,8 @@ class Recovery:
                 if machine.contributions.holders(b.index, b.stages_adding) != b.stages_adding
             ]
         )
+        if machine.deserted:
+            self._give_up()
 
     def wait(self, batches: list[Batch]) -> None:
         """Back to the front of the queue, in their order."""
@@ -145,15 +155,32 @@ class Recovery:
             batch.wait()
             self.machine.waiting.appendleft(batch)
 
+    def restart(self, batch: Batch) -> None:
+        """Give up a running attempt that adds nothing, and begin another."""
+        machine = self.machine
+        replica = machine.replicas[batch.replica]
+        del replica.active[batch.index]
+        machine.out.extend(Release(s.worker, batch.run) for s in replica.slots if s.alive)
+        self.wait([batch])
+
     def check_calls(self) -> None:
         """A worker that is silent for too long is declared lost."""
         machine = self.machine
         limit = machine.layout.call_timeout
         late = {slot.worker for slot, since in machine.calls.values() if machine.now - since >= limit}
+        late |= {s.worker for s in machine.slots() if s.asked is not None and machine.now - s.asked >= limit}
         for worker in sorted(late):
-            error = DeadlineError(f"worker {worker} has not answered for {limit:g} s")
-            machine.out.append(Kill(worker, str(error)))
-            machine.calls = {k: v for k, v in machine.calls.items() if v[0].worker != worker}
+            self.declare_lost(worker, f"worker {worker} has not answered for {limit:g} s")
+
+    def declare_lost(self, worker: int, reason: str) -> None:
+        """Kill a worker, and go on as if the loss had been reported: the report will change nothing."""
+        self.machine.out.append(Kill(worker, reason))
+        self.worker_lost(WorkerLost(worker, reason))
 
     def _slots_on(self, worker: int) -> list[tuple[Replica, Slot]]:
         return [(r, s) for r in self.machine.replicas for s in r.slots if s.worker == worker]
+
+
+def no_worker_left() -> WorkerLostError:
+    """What is said when all replicas are gone."""
+    return WorkerLostError("the session has no worker left: close it and create another")

@@ -32,15 +32,22 @@ class Slot:
     tensors: dict[str, int] = field(default_factory=dict)  # parameters on the worker → their version
     ready: set[tuple[str, int]] = field(default_factory=set)  # (plan, version) that need nothing sent
     outstanding: int = 0  # calls submitted and not answered
-    snapshot: Snapshot | None = None  # the newest, of this step
-    snapshotting: bool = False
+    snapshot: Snapshot | None = None  # the newest of this step that holds committed mini-batches only
+    arrived: Snapshot | None = None  # a newer one, of which mini-batches are still under way on other stages
+    snapshotting: bool = False  # asked for, and not yet the newest
+    asked: float | None = None  # since when a fence or a snapshot is not answered
     since_snapshot: int = 0  # additions since the newest snapshot was asked for
 
     def reset(self) -> None:
         """The worker was lost: a new one knows nothing."""
         self.alive, self.fenced = False, True
         self.loaded, self.tensors, self.ready = set(), {}, set()
-        self.outstanding, self.snapshotting = 0, False
+        self.outstanding = 0
+        self.forget_arrived()
+
+    def forget_arrived(self) -> None:
+        """What was asked for, or has come and is not yet the newest snapshot, is not waited for."""
+        self.arrived, self.snapshotting, self.asked = None, False, None
 
     @property
     def safe(self) -> frozenset[int]:

@@ -14,7 +14,6 @@ from raygrad.proto.errors import (
     ParametersMissingError,
     RaygradError,
     StepClosedError,
-    StepError,
 )
 from raygrad.proto.messages import ForwardResult, StepResult
 from raygrad.proto.plan import Mode, Plan
@@ -33,7 +32,7 @@ from .events import (
     TensorsPut,
     Token,
 )
-from .replica import Health
+from .recovery import no_worker_left
 
 if TYPE_CHECKING:
     from .machine import Machine
@@ -45,6 +44,7 @@ class Pending:
 
     token: Token
     keep_open: bool
+    expect: frozenset[int] | int | None
 
 
 class Requests:
@@ -60,15 +60,16 @@ class Requests:
     def received(self, event: Received) -> None:
         """A mini-batch: new, or the same again."""
         machine = self.machine
+        if machine.deserted:
+            raise no_worker_left()
         self._require_tensors(event.plan)
         if event.plan.key.mode is Mode.EVALUATE:
             self._evaluations -= 1
             batch = self._batch(event, self._evaluations)
             machine.evaluations[batch.index] = batch
-            self._enqueue(batch)
+            machine.waiting.append(batch)
             return
-        if event.step is not None and event.step != machine.step:
-            raise StepClosedError(f"step {event.step} is not open; step {machine.step} is")
+        self._require_step(event.step)
         index = self._next_index() if event.index is None else event.index
         if known := machine.batches.get(index):
             self._again(known, event)
@@ -82,18 +83,12 @@ class Requests:
         if event.plan.key.mode is Mode.FORWARD:
             self._leases += 1
             machine.leases[f"{machine.layout.session}/{machine.step}/{index}/{self._leases}"] = index
-        self._enqueue(batch)
+        machine.waiting.append(batch)
         machine.press_for_room()
 
     def _batch(self, event: Received, index: int) -> Batch:
         run = RunKey(self.machine.layout.session, self.machine.step, index, -1)
         return Batch(run, event.feeds, event.plan, event.weight, [event.token])
-
-    def _enqueue(self, batch: Batch) -> None:
-        if all(r.health is Health.GONE for r in self.machine.replicas):
-            self.machine.remove(batch)
-            raise StepError("the session has no worker left: close it and create another")
-        self.machine.waiting.append(batch)
 
     def _next_index(self) -> int:
         batches = self.machine.batches
@@ -185,9 +180,13 @@ class Requests:
         machine = self.machine
         if machine.batches:
             raise ParametersFixedError(
-                f"step {machine.step} holds {len(machine.batches)} mini-batches: take its gradients before putting parameters"
+                f"step {machine.step} holds {len(machine.batches)} mini-batches: "
+                "take its gradients before putting parameters"
             )
         machine.adopt(event.tensors)
+        # An evaluation under way would compute its stages with different parameters.
+        for batch in [b for b in machine.evaluations.values() if b.state is State.RUNNING]:
+            machine.recovery.restart(batch)
         machine.out.append(Answer(event.token))
 
     # -- gradients ----------------------------------------------------------------------------
@@ -197,27 +196,32 @@ class Requests:
         machine = self.machine
         if not machine.tensors and machine.layout.has_parameters:
             raise ParametersMissingError("put the parameters, then send mini-batches, then ask for gradients")
-        if event.step is not None and event.step != machine.step:
-            raise StepClosedError(f"step {event.step} is not open; step {machine.step} is")
-        if not machine.batches:
-            raise IncompleteStepError(f"step {machine.step} holds no mini-batch")
-        if machine.pending and not event.keep_open:
+        self._require_step(event.step)
+        if not event.keep_open and any(not request.keep_open for request in machine.pending):
             raise StepClosedError(f"the gradients of step {machine.step} were already asked for")
-        self._require_expected(event)
+        self._require_expected(event.expect)
         if machine.leases:
             lease, index = next(iter(machine.leases.items()))
             raise IncompleteStepError(
                 f"mini-batch {index} is under the lease {lease}: run its backward or release it"
             )
+        if machine.deserted and machine.waiting:
+            raise no_worker_left()
         machine.closed = machine.closed or not event.keep_open
-        machine.pending.append(Pending(event.token, event.keep_open))
+        machine.pending.append(Pending(event.token, event.keep_open, event.expect))
 
-    def _require_expected(self, event: GradientsRequested) -> None:
+    def _require_step(self, step: int | None) -> None:
+        if step is not None and step != self.machine.step:
+            raise StepClosedError(f"step {step} is not open; step {self.machine.step} is")
+
+    def _require_expected(self, expect: frozenset[int] | int | None) -> None:
         have = self.machine.batches
-        if isinstance(event.expect, int) and event.expect != len(have):
-            raise IncompleteStepError(f"expected {event.expect} mini-batches, the step holds {len(have)}")
-        if isinstance(event.expect, frozenset) and event.expect != have.keys():
-            missing, surplus = sorted(event.expect - have.keys()), sorted(have.keys() - event.expect)
+        if not have:
+            raise IncompleteStepError(f"step {self.machine.step} holds no mini-batch")
+        if isinstance(expect, int) and expect != len(have):
+            raise IncompleteStepError(f"expected {expect} mini-batches, the step holds {len(have)}")
+        if isinstance(expect, frozenset) and expect != have.keys():
+            missing, surplus = sorted(expect - have.keys()), sorted(have.keys() - expect)
             raise IncompleteStepError(f"mini-batches missing: {missing[:10]}, not expected: {surplus[:10]}")
 
     def deliver(self) -> None:
@@ -225,13 +229,28 @@ class Requests:
         machine = self.machine
         if not machine.pending or any(b.state is not State.COMMITTED for b in machine.batches.values()):
             return
-        if any(not s.fenced for s in machine.slots()):
+        if not machine.all_fenced:
+            return
+        self._refuse_incomplete()
+        if not machine.pending:
             return
         stale = [s for s in machine.slots() if machine.contributions.held(s.stage, s.replica) != s.safe]
         for slot in stale:
             machine.snapshot(slot)
         if not stale:
             self._hand_out()
+
+    def _refuse_incomplete(self) -> None:
+        """A mini-batch that failed since the gradients were asked may be one that they were to include."""
+        machine = self.machine
+        pending, machine.pending = machine.pending, []
+        for request in pending:
+            try:
+                self._require_expected(request.expect)
+                machine.pending.append(request)
+            except IncompleteStepError as error:
+                machine.closed = machine.closed and request.keep_open
+                machine.out.append(Answer(request.token, error=error))
 
     def _hand_out(self) -> None:
         machine = self.machine
