@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
 from raygrad.proto.autodiff import gradients
@@ -16,7 +17,14 @@ from raygrad.workers.kernels.numpy import NumpyBackend
 from raygrad.workers.kernels.torch import TorchBackend
 from tests.evaluate import Array, evaluate
 
-BACKENDS: tuple[Backend, ...] = (NumpyBackend(), TorchBackend("cpu"))
+NUMPY = NumpyBackend()
+BACKENDS: tuple[Backend, ...] = (
+    NUMPY,
+    TorchBackend("cpu"),
+    *([TorchBackend("cuda")] if torch.cuda.is_available() else []),
+)
+
+every_backend = pytest.mark.parametrize("backend", BACKENDS, ids=lambda b: b.name)
 
 Cotangents = Mapping[int, Array]
 """Cotangents by the output they belong to; the other outputs have none."""

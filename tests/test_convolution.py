@@ -15,10 +15,9 @@ from raygrad.proto.operators.window import Padding
 from raygrad.proto.tensor import DType, TensorType
 from raygrad.workers.kernels.base import Backend
 from raygrad.workers.kernels.numpy import convolution as numpy_convolution
-from tests.derivatives import BACKENDS, assert_same, drawn, ours, theirs
+from tests.derivatives import NUMPY, assert_same, drawn, every_backend, ours, theirs
 from tests.evaluate import run
 
-every_backend = pytest.mark.parametrize("backend", BACKENDS, ids=lambda b: b.name)
 FUNCTIONS = (torch.conv1d, torch.conv2d, torch.conv3d)
 
 
@@ -65,7 +64,7 @@ def test_depthwise_and_pointwise(backend: Backend) -> None:
 def test_half_precision_is_rounded_once(backend: Backend, dtype: Any) -> None:
     op = Conv((1, 1), ((1, 1), (1, 1)), (1, 1), 1)
     x, w = drawn(2, 16, 6, 6).astype(dtype), drawn(4, 16, 3, 3, seed=1).astype(dtype)
-    (exact,) = run(op, [x.astype(np.float64), w.astype(np.float64)], BACKENDS[0])
+    (exact,) = run(op, [x.astype(np.float64), w.astype(np.float64)], NUMPY)
     (found,) = run(op, [x, w], backend)
     assert found.dtype == dtype
     eps = 2.0**-8 if dtype == DType.bfloat16.numpy else 2.0**-11
@@ -75,9 +74,9 @@ def test_half_precision_is_rounded_once(backend: Backend, dtype: Any) -> None:
 def test_blocks_of_the_batch_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     op = Conv((1, 1), ((1, 1), (1, 1)), (1, 1), 1)
     x, w, g = drawn(7, 3, 6, 6), drawn(4, 3, 3, 3), drawn(7, 4, 6, 6)
-    whole = ours(op, [x, w], {0: g}, BACKENDS[0])
+    whole = ours(op, [x, w], {0: g}, NUMPY)
     monkeypatch.setattr(numpy_convolution, "BLOCK_BYTES", 3 * 8 * 27 * 36)
-    assert_same(ours(op, [x, w], {0: g}, BACKENDS[0]), whole, tolerance=1e-14)
+    assert_same(ours(op, [x, w], {0: g}, NUMPY), whole, tolerance=1e-14)
 
 
 @every_backend

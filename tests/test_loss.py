@@ -12,10 +12,8 @@ from raygrad.proto.errors import TypeMismatchError
 from raygrad.proto.operators.loss import CrossEntropy, CrossEntropyGrad, LogSoftmax
 from raygrad.proto.tensor import DType, TensorType
 from raygrad.workers.kernels.base import Backend
-from tests.derivatives import BACKENDS, assert_same, drawn, ours, theirs
+from tests.derivatives import assert_same, drawn, every_backend, ours, theirs
 from tests.evaluate import run
-
-every_backend = pytest.mark.parametrize("backend", BACKENDS, ids=lambda b: b.name)
 
 
 @every_backend

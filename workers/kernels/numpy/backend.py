@@ -8,6 +8,7 @@ from typing import Any
 
 import array_api_compat.numpy as xp
 import numpy as np
+import numpy.typing as npt
 from threadpoolctl import ThreadpoolController
 
 from raygrad.proto.tensor import Array, TensorType
@@ -17,6 +18,9 @@ from ..base import Backend, Tensor
 from ..strides import c_order, strides_of
 
 FAMILY = "numpy"
+
+Numbers = npt.NDArray[Any]
+"""An array whose dtype is numeric."""
 
 
 class NumpyBackend(Backend):

@@ -16,9 +16,9 @@ from raygrad.proto.operators.convolution import Conv, ConvInputGrad, Convolution
 from raygrad.proto.tensor import TensorType
 
 from ..base import Kernel, Site, kernel
+from ..common.precision import widened
 from ..window import Index, Windows
-from .backend import FAMILY
-from .precision import Numbers, widened
+from .backend import FAMILY, Numbers
 from .windows import pad, taps
 
 BLOCK_BYTES = 8 << 20

@@ -5,8 +5,8 @@ from __future__ import annotations
 from raygrad.proto.operators.linear import MatMul, MatMulSum
 
 from ..base import COMMON, Kernel, Site, find, kernel
+from ..common.precision import widened
 from .backend import FAMILY
-from .precision import widened
 
 
 @kernel(MatMul, MatMulSum, family=FAMILY)

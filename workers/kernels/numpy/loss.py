@@ -10,8 +10,8 @@ from raygrad.proto.operators.loss import CrossEntropy, CrossEntropyGrad, LogSoft
 
 from ..base import Kernel, Site, kernel
 from ..common.indices import checked
-from .backend import FAMILY
-from .precision import Numbers, widened
+from ..common.precision import widened
+from .backend import FAMILY, Numbers
 
 
 def log_softmax(x: Numbers, axis: int) -> Numbers:

@@ -10,8 +10,8 @@ from raygrad.proto.operators.normalization import BatchNorm, BatchNormGrad, Batc
 from raygrad.proto.tensor import TensorType
 
 from ..base import Kernel, Site, kernel
-from .backend import FAMILY
-from .precision import Numbers, widened
+from ..common.precision import widened
+from .backend import FAMILY, Numbers
 
 
 class Channels:

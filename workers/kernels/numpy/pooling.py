@@ -11,9 +11,9 @@ from raygrad.proto.operators.pooling import AvgPool, AvgPoolGrad, MaxPool, MaxPo
 
 from ..base import Kernel, Site, kernel
 from ..common.indices import checked
+from ..common.precision import widened
 from ..pooling import divisors, windows_of
 from .backend import FAMILY
-from .precision import widened
 from .windows import pad, taps
 
 

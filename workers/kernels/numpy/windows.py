@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..window import Index, Windows
-from .precision import Numbers
+from .backend import Numbers
 
 
 def pad(x: Numbers, windows: Windows, value: float = 0.0) -> Numbers:

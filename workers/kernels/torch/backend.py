@@ -106,13 +106,13 @@ def _deterministic_cuda() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _deterministic_algorithms() -> Iterator[None]:
-    before = torch.are_deterministic_algorithms_enabled()
-    warns = torch.is_deterministic_algorithms_warn_only_enabled()
-    torch.use_deterministic_algorithms(True)
+    """Not by use_deterministic_algorithms, which loads a compiler for seconds to tell it the same."""
+    before = torch.get_deterministic_debug_mode()
+    torch.set_deterministic_debug_mode("error")
     try:
         yield
     finally:
-        torch.use_deterministic_algorithms(before, warn_only=warns)
+        torch.set_deterministic_debug_mode(before)
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ import torch
 from raygrad.proto.operators.normalization import BatchNorm, BatchNormGrad, BatchNormInference
 
 from ..base import Kernel, Site, kernel
+from ..common.precision import widened
 from .backend import FAMILY
 
 _ALL = [True, True, True]
@@ -22,7 +23,7 @@ def batch_norm(op: BatchNorm, site: Site) -> Kernel:
         y = torch.native_batch_norm(x, weight, bias, mean, variance, False, 0.0, op.eps)[0]
         return y, mean, variance
 
-    return run
+    return widened(run, site)
 
 
 @kernel(BatchNormGrad, family=FAMILY)
@@ -33,7 +34,7 @@ def batch_norm_grad(op: BatchNormGrad, site: Site) -> Kernel:
         scale = torch.rsqrt(variance + op.eps)
         return backward(g, x, weight, None, None, mean, scale, True, op.eps, _ALL)
 
-    return run
+    return widened(run, site)
 
 
 @kernel(BatchNormInference, family=FAMILY)
@@ -41,4 +42,4 @@ def batch_norm_inference(op: BatchNormInference, site: Site) -> Kernel:
     def run(x: Any, weight: Any, bias: Any, mean: Any, variance: Any) -> Any:
         return torch.native_batch_norm(x, weight, bias, mean, variance, False, 0.0, op.eps)[0]
 
-    return run
+    return widened(run, site)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from raygrad.proto.operators.convolution import ConvInputGrad
 from raygrad.proto.operators.pooling import (
     AveragePooling,
     AvgPool,
@@ -64,34 +65,39 @@ def max_pool(op: MaxPool, site: Site) -> Kernel:
     padder, nn = planes.padder, torch._C._nn
     pool = nn.max_pool2d_with_indices if planes.two else nn.max_pool3d_with_indices
     arguments = (planes.kernel, planes.stride, padder.both, planes.spacing)
+    # In a window of −∞, padding that was written out wins, and channels-last on CUDA any element does.
+    repairs = padder.pads or _is_cuda(site)
+    first = site.constant(windows_of(op, site.inputs[0]).first_places()[None, None]) if repairs else None
 
     def run(x: Any) -> Any:
-        y, indices = pool(padder.pad(planes.enter(x), -torch.inf), *arguments)
-        return planes.leave(y), planes.leave(_unpadded(indices, planes) if padder.pads else indices)
+        y, indices = map(planes.leave, pool(padder.pad(planes.enter(x), -torch.inf), *arguments))
+        if padder.pads:
+            indices = _unpadded(indices, planes)
+        return y, indices if first is None else torch.where(y == -torch.inf, first, indices)
 
     return run
 
 
 def _unpadded(indices: torch.Tensor, planes: Planes) -> torch.Tensor:
-    """Places in the padded input as places in the input itself.
-
-    Padding is −∞ and wins only in a window of −∞, as its first element; the first one inside takes its place.
-    """
+    """Places in the padded input as places in the input itself."""
     places, step = torch.zeros_like(indices), 1
-    axes = zip(planes.padder.shape[2:], planes.shape, planes.padding, planes.spacing, strict=True)
-    for padded, size, (before, _), spacing in reversed(list(axes)):
-        place = indices % padded - before
-        places += torch.where(place < 0, place % spacing, place) * step
+    for padded, size, (before, _) in reversed(
+        list(zip(planes.padder.shape[2:], planes.shape, planes.padding, strict=True))
+    ):
+        places += (indices % padded - before) * step
         indices, step = indices // padded, step * size
     return places
+
+
+def _is_cuda(site: Site) -> bool:
+    return site.backend.name == "torch-cuda"
 
 
 @kernel(MaxPoolGrad, family=FAMILY)
 def max_pool_grad(op: MaxPoolGrad, site: Site) -> Kernel:
     planes = Planes(op, site.output)
     # On CUDA the sums of PyTorch's own backward have no fixed order.
-    native = site.backend.name == "torch-cpu" and not planes.padder.pads
-    return _native_scatter(planes) if native else _scatter(site)
+    return _scatter(site) if planes.padder.pads or _is_cuda(site) else _native_scatter(planes)
 
 
 def _native_scatter(planes: Planes) -> Kernel:
@@ -136,14 +142,19 @@ def _scatter(site: Site) -> Kernel:
 
 
 class Averages(Planes):
-    """The arguments of PyTorch's averages, and the divisors of windows whose padding is written out."""
+    """The arguments of PyTorch's averages; where padding is written out, sums, which are divided here."""
 
     def __init__(self, op: AveragePooling, x: TensorType, site: Site) -> None:
         super().__init__(op, x)
-        counts = divisors(op, windows_of(op, x)).astype(x.dtype.numpy)
-        self.divisors = self.enter(site.constant(counts[None, None])) if self.padder.pads else None
+        self.divisors = self.enter(_divisors(op, x, site)) if self.padder.pads else None
         override = 1 if self.padder.pads else None
         self.arguments = (self.kernel, self.stride, self.padder.both, False, op.count_include_pad, override)
+
+
+def _divisors(op: AveragePooling, x: TensorType, site: Site) -> torch.Tensor:
+    """What the sum of each window is divided by, of shape (1, 1, *windows)."""
+    found: torch.Tensor = site.constant(divisors(op, windows_of(op, x)).astype(x.dtype.numpy)[None, None])
+    return found
 
 
 @kernel(AvgPool, family=FAMILY)
@@ -160,6 +171,11 @@ def avg_pool(op: AvgPool, site: Site) -> Kernel:
 
 @kernel(AvgPoolGrad, family=FAMILY)
 def avg_pool_grad(op: AvgPoolGrad, site: Site) -> Kernel:
+    return _spread_by_convolution(op, site) if _is_cuda(site) else _native_spread(op, site)
+
+
+def _native_spread(op: AvgPoolGrad, site: Site) -> Kernel:
+    """PyTorch's own backward."""
     planes = Averages(op, site.output, site)
     backward = (_aten.avg_pool2d_backward if planes.two else _aten.avg_pool3d_backward).default
 
@@ -170,3 +186,19 @@ def avg_pool_grad(op: AvgPoolGrad, site: Site) -> Kernel:
         return planes.leave(planes.padder.crop(backward(share, x, *planes.arguments)))
 
     return run
+
+
+def _spread_by_convolution(op: AvgPoolGrad, site: Site) -> Kernel:
+    """The adjoint of a convolution with ones, plane by plane.
+
+    For CUDA, where PyTorch's own backward adds in no fixed order for three axes, and for two, channels-last,
+    forgets padding that differs between them (seen in 2.11).
+    """
+    backend, x, g = site.backend, site.output, site.inputs[0]
+    planes = x.static[0] * x.static[1]
+    types = g.of_shape((planes, 1, *g.static[2:])), g.of_shape((1, 1, *op.kernel))
+    operator = ConvInputGrad(op.stride, op.padding, op.spacing, 1, x.static[2:])
+    spread = backend.compile(operator, types, operator.infer_types(types))
+    place, ones = backend.layout(types[0]), site.constant(np.ones(op.kernel, x.dtype.numpy)[None, None])
+    counts = _divisors(op, x, site)
+    return lambda g: spread(place((g / counts).reshape(types[0].static)), ones).reshape(x.static)

@@ -1,18 +1,13 @@
-"""Half precision: NumPy computes it without BLAS and rounds after every term, so float32 takes its place."""
+"""Half precision computed as float32: libraries differ in what they take, and in how often they round."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from raygrad.proto.tensor import DType
 
 from ..base import Kernel, Site
-
-Numbers = npt.NDArray[Any]
-"""An array whose dtype is numeric."""
+from .movement import namespace_dtype
 
 _HALF = (DType.float16, DType.bfloat16)
 
@@ -21,13 +16,14 @@ def widened(run: Kernel, site: Site) -> Kernel:
     """`run` on float32 in place of half-precision operands, its results rounded once to their types."""
     if not any(t.dtype in _HALF for t in site.outputs):
         return run
+    xp, float32 = site.xp, namespace_dtype(site, DType.float32)
     halves = [t.dtype in _HALF for t in site.inputs]
-    dtypes = [t.dtype.numpy for t in site.outputs]
+    dtypes = [namespace_dtype(site, t.dtype) for t in site.outputs]
 
     def wide(*operands: Any) -> Any:
-        results = run(*(x.astype(np.float32) if h else x for x, h in zip(operands, halves, strict=True)))
+        results = run(*(xp.astype(x, float32) if h else x for x, h in zip(operands, halves, strict=True)))
         if not isinstance(results, tuple):
-            return results.astype(dtypes[0])
-        return tuple(r.astype(d) for r, d in zip(results, dtypes, strict=True))
+            return xp.astype(results, dtypes[0])
+        return tuple(xp.astype(r, d) for r, d in zip(results, dtypes, strict=True))
 
     return wide
