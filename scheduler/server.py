@@ -45,7 +45,7 @@ class Server:
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]  # missing in the stubs
         self._grpc = grpc.aio.server(options=OPTIONS, compression=grpc.Compression.NoCompression)
         self._end = contextlib.ExitStack()
-        self.address = ""
+        self.address = self.metrics_address = ""
 
     async def start(self) -> str:
         """Listen; the address, with the port that was taken."""
@@ -74,7 +74,8 @@ class Server:
         if self._settings.metrics_port is not None:
             port, running = self._service.metrics.serve(self._settings.metrics_port)
             self._end.enter_context(running)
-            log.info("metrics", address=f"http://127.0.0.1:{port}/metrics")
+            self.metrics_address = f"http://127.0.0.1:{port}/metrics"
+            log.info("metrics", address=self.metrics_address)
 
     async def stop(self) -> None:
         """Drain, then close: refuse new work, let running work end within `drain_seconds`, stop."""

@@ -300,7 +300,7 @@ class Session:
             self._tensors = {**self._tensors, **event.tensors}
             self._promises.settle(event.token)
         elif isinstance(event, (GradientsRequested, ReleaseRequested, BackwardRequested)):
-            machine = Machine(Layout(self.id, (), (), {}, self.options))
+            machine = Machine(Layout(self.id, (), (self._tensor_types,), {}, self.options))
             machine.adopt(self._tensors)
             answers = [c for c in machine.handle(event) if isinstance(c, Answer)]
             for answer in answers:
