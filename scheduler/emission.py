@@ -47,6 +47,7 @@ class _Emission:
         self.instances = instances
         self.taken = {i for i in instances.needs if i.phase not in phases}
         self.order = _order(instances)
+        self.producers = {i: {p for _, p in instances.needed(i) if p is not None} for i in instances.needs}
 
     def phase(self, phase: str, stages: tuple[int, ...]) -> list[Draft]:
         waiting = {
@@ -77,8 +78,7 @@ class _Emission:
         return tuple(found)
 
     def _ready(self, instance: Instance, found: dict[Instance, None]) -> bool:
-        needed = self.instances.needed(instance)
-        return all(p is None or p in self.taken or p in found for _, p in needed)
+        return all(p in self.taken or p in found for p in self.producers[instance])
 
 
 def _order(instances: Instances) -> dict[Instance, tuple[int, bool, int]]:

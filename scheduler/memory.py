@@ -5,10 +5,11 @@ Every value counts once, at full size; parameters, buffers and constants are not
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from raygrad.proto.graph import Graph, Ref
+from raygrad.proto.graph import Graph, Node, Ref
 from raygrad.proto.plan import Segment
 
 from .instances import BACKWARD, is_fed
@@ -28,12 +29,12 @@ def stage_memory(graph: Graph, segments: Sequence[Segment], forward: Collection[
     saved: int | None = None
     for segment in segments:
         if saved is None and segment.phase == BACKWARD:
-            saved = walk.held(())
+            saved = walk.held
         boundary = _boundary(graph, segment, forward)
         for position, held in enumerate(walk.run(segment)):
             if saved is None and position == boundary:
                 saved = held
-    return Memory(walk.held(()) if saved is None else saved, walk.peak)
+    return Memory(walk.held if saved is None else saved, walk.peak)
 
 
 def _boundary(graph: Graph, segment: Segment, forward: Collection[int]) -> int | None:
@@ -45,42 +46,54 @@ def _boundary(graph: Graph, segment: Segment, forward: Collection[int]) -> int |
 
 
 class _Walk:
-    """The store of one stage, as its segments run."""
+    """The values on one stage, as its segments run: in the store, among a segment's own, or in both."""
 
     def __init__(self, graph: Graph, segments: Sequence[Segment]) -> None:
         self.graph = graph
-        self.store: set[Ref] = set()
+        self.held = self.peak = 0
+        self._holders: Counter[Ref] = Counter()
+        self._store: set[Ref] = set()
         saved: set[Ref] = set()
         for segment in segments:
-            self.store.update(r for r in segment.reads if r not in saved)  # left by a FORWARD plan
+            self._store.update(r for r in segment.reads if r not in saved)  # left by a FORWARD plan
             saved.update(segment.saves)
-        self.peak = 0
+        self._hold(self._store)
 
-    def held(self, live: Iterable[Ref]) -> int:
-        """Bytes in the store and among the live values of a segment."""
-        held = sum(self.graph.type(ref).nbytes for ref in self.store.union(live))
-        self.peak = max(self.peak, held)
-        return held
+    def _hold(self, refs: Iterable[Ref]) -> None:
+        for ref in refs:
+            self.held += 0 if self._holders[ref] else self.graph.type(ref).nbytes
+            self._holders[ref] += 1
+        self.peak = max(self.peak, self.held)
 
-    def run(self, segment: Segment) -> Iterable[int]:
+    def _release(self, refs: Iterable[Ref]) -> None:
+        for ref in refs:
+            self._holders[ref] -= 1
+            self.held -= 0 if self._holders[ref] else self.graph.type(ref).nbytes
+
+    def run(self, segment: Segment) -> Iterator[int]:
         """Run a segment; yields the bytes held before each node and at the end."""
         computed = [self.graph[n] for n in segment.nodes if not self.graph[n].operator.source]
-        last_use = {r: i for i, n in enumerate(computed) for r in (*n.inputs, *_values(self.graph, n.id))}
-        leaving = _leaving(segment)
+        last_use = {r: i for i, n in enumerate(computed) for r in (*n.inputs, *_values(n))}
         live = {Ref(n) for n in segment.nodes if is_fed(self.graph[n])}
         live.update(ref for edge in segment.receives for ref in edge.values)
+        self._hold(live)
+        leaving = _leaving(segment)
         for i, node in enumerate(computed):
-            yield self.held(live)
-            live.update(_values(self.graph, node.id))
-            self.held(live)
-            live -= {r for r in (*node.inputs, *_values(self.graph, node.id)) if last_use[r] == i} - leaving
-        yield self.held(live)
-        self.store.update(segment.saves)
-        self.store.difference_update(segment.drops)
+            yield self.held
+            made = _values(node)
+            self._hold(made)
+            live.update(made)
+            done = {r for r in (*node.inputs, *made) if last_use[r] == i and r in live} - leaving
+            self._release(done)
+            live -= done
+        yield self.held
+        self._hold(set(segment.saves) - self._store)
+        self._release((*live, *segment.drops))
+        self._store = self._store.union(segment.saves).difference(segment.drops)
 
 
-def _values(graph: Graph, node: int) -> list[Ref]:
-    return [Ref(node, port) for port in range(len(graph[node].types))]
+def _values(node: Node) -> list[Ref]:
+    return [Ref(node.id, port) for port in range(len(node.types))]
 
 
 def _leaving(segment: Segment) -> set[Ref]:
