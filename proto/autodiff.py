@@ -18,7 +18,9 @@ from .operators.source import Cotangent
 from .value import Value
 
 
-def gradients(outputs: Mapping[Value, Value] | Sequence[Value], wrt: Sequence[Value]) -> tuple[Value | None, ...]:
+def gradients(
+    outputs: Mapping[Value, Value] | Sequence[Value], wrt: Sequence[Value]
+) -> tuple[Value | None, ...]:
     """The gradients of the outputs, summed, by each value of `wrt`, as new values of the same builder.
 
     `outputs` maps each output to its cotangent (same type), or lists outputs whose cotangent is one
@@ -98,12 +100,15 @@ class _Sweep:
 
     def _send(self, node: Node, inputs: Sequence[Value], back: Sequence[Value | None]) -> None:
         if len(back) != len(inputs):
-            raise DifferentiationError(f"vjp gave {len(back)} cotangents for {len(inputs)} inputs", node=node.title)
+            counts = f"{len(back)} cotangents for {len(inputs)} inputs"
+            raise DifferentiationError(f"vjp gave {counts}", node=node.title)
         for x, cotangent in zip(inputs, back, strict=True):
             if cotangent is None or not x.dtype.is_floating or x.ref.node not in self.active:
                 continue
             if cotangent.type != x.type:
-                raise DifferentiationError(f"the cotangent of {x!r} came out as {cotangent.type}", node=node.title)
+                raise DifferentiationError(
+                    f"the cotangent of {x!r} came out as {cotangent.type}", node=node.title
+                )
             self.arrived.setdefault(x.ref, []).append(cotangent)
 
 
@@ -141,11 +146,13 @@ def differentiate(graph: Graph, seeded: Iterable[str], input_gradients: Iterable
     cotangent at all, since zeros are not neutral (0 · ∞, −0).
     """
     builder = Builder(graph)
-    seeds = {y: _cotangent(builder, name, y) for name, y in _outputs(builder, graph, sorted(seeded)).items()}
+    named = _outputs(builder, graph, sorted(seeded))
+    seeds = {y: _cotangent(builder, name, y) for name, y in named.items()}
     names = [*graph.parameters, *(wanted := sorted(input_gradients))]
     for name in wanted:
         if name not in graph.inputs:
-            raise MissingTensorError(f"there is no input {name!r} to differentiate by; there are {sorted(graph.inputs)}")
+            known = sorted(graph.inputs)
+            raise MissingTensorError(f"there is no input {name!r} to differentiate by; there are {known}")
     nodes = [*graph.parameters.values(), *(graph.inputs[name] for name in wanted)]
     found = gradients(seeds, [builder.values(n.id)[0] for n in nodes])
     count = len(graph.parameters)
@@ -154,7 +161,7 @@ def differentiate(graph: Graph, seeded: Iterable[str], input_gradients: Iterable
         builder.graph(),
         {name: ref for name, ref in pairs[:count] if ref is not None},
         {name: ref for name, ref in pairs[count:] if ref is not None},
-        {seed.builder.node(seed.ref.node).operator.tensor: seed.ref.node for seed in seeds.values()},
+        {name: seeds[y].ref.node for name, y in named.items()},
     )
 
 
@@ -162,8 +169,9 @@ def _outputs(builder: Builder, graph: Graph, names: Sequence[str]) -> dict[str, 
     for name in names:
         if name not in graph.outputs:
             raise MissingTensorError(f"there is no output {name!r}; there are {sorted(graph.outputs)}")
-        if not graph.type(graph.outputs[name]).dtype.is_floating:
-            raise DifferentiationError(f"output {name!r} is {graph.type(graph.outputs[name])}: it has no gradient")
+        found = graph.type(graph.outputs[name])
+        if not found.dtype.is_floating:
+            raise DifferentiationError(f"output {name!r} is {found}: it has no gradient")
     return {name: Value(builder, graph.outputs[name]) for name in names}
 
 

@@ -43,7 +43,7 @@ class SessionOptions:
 
 @dataclass(frozen=True)
 class MiniBatch:
-    """One set of inputs of a step. `index` is its identity within the step; `weight` multiplies its gradients."""
+    """One set of inputs of a step. `index` is its identity, `weight` multiplies its gradients."""
 
     feeds: Mapping[str, Array]
     index: int | None = None  # given out in order of arrival when absent
@@ -71,7 +71,7 @@ class ForwardResult:
 
 @dataclass(frozen=True, eq=False)
 class Gradients(Mapping[str, Array]):
-    """The gradients of a step by parameter: the sum over its mini-batches of weight · gradient (or their mean)."""
+    """The gradients of a step by parameter: the sum of weight · gradient over its mini-batches, or their mean."""
 
     step: int
     indices: tuple[int, ...]

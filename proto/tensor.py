@@ -6,6 +6,7 @@ arrives; `bind` replaces them by numbers.
 
 from __future__ import annotations
 
+import builtins
 import enum
 import math
 import re
@@ -53,12 +54,12 @@ class DType(enum.Enum):
         return _NUMPY[self].itemsize
 
     @property
-    def is_floating(self) -> bool:
+    def is_floating(self) -> builtins.bool:
         """Whether values of this dtype have derivatives."""
         return self in _FLOATING
 
     @property
-    def is_integer(self) -> bool:
+    def is_integer(self) -> builtins.bool:
         """Whether this is a signed or unsigned integer (bool is not)."""
         return not self.is_floating and self is not DType.bool
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -92,7 +92,7 @@ class Batch:
 
     def start(self, attempt: int, replica: int, adds: frozenset[int]) -> None:
         """A new attempt, on a replica."""
-        self.run = self.run._replace(attempt=attempt)
+        self.run = replace(self.run, attempt=attempt)
         self.replica, self.adds, self.state = replica, adds, State.RUNNING
         self.submitted, self.done = set(), set()
 

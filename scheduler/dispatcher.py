@@ -58,18 +58,42 @@ class Dispatcher:
         return True
 
     def _submit_one(self, replica: Replica) -> bool:
-        """Submit the most urgent ready segment: backward before forward, then the older mini-batch."""
+        """Submit the most urgent ready segment."""
         ready = [
-            (segment.phase == "F", order, plan, segment, batch)
+            (urgency(segment, order, plan.stages), plan, segment, batch)
             for order, batch in enumerate(replica.active.values())
             for plan, segment in ready_segments(batch)
-            if replica.slots[segment.stage].outstanding < CALLS_AHEAD
+            if self._may_submit(replica, batch, plan, segment)
         ]
         if not ready:
             return False
-        _, _, plan, segment, batch = min(ready, key=lambda r: r[:2])
+        _, plan, segment, batch = min(ready, key=lambda r: r[0])
         self._submit(replica, batch, plan, segment)
         return True
+
+    def _may_submit(self, replica: Replica, batch: Batch, plan: Plan, segment: Segment) -> bool:
+        """An idle worker gets what it can get; one that is busy, only calls that need not wait there.
+
+        A call whose arguments are still being computed would hold up, in the worker's queue, what may come
+        meanwhile and could run at once.
+        """
+        if segment.phase == "F" and self._ahead(replica, batch, segment) >= plan.stages - segment.stage:
+            return False
+        outstanding = replica.slots[segment.stage].outstanding
+        return not outstanding or (
+            outstanding < CALLS_AHEAD
+            and all(batch.key(plan, source) in batch.done for source in segment.after)
+        )
+
+    def _ahead(self, replica: Replica, batch: Batch, segment: Segment) -> int:
+        n = 0
+        for b in replica.active.values():
+            if b is batch:
+                break
+            for plan, s in b.work:
+                if s.stage == segment.stage and s.last and plan is b.plans[-1] and b.key(plan, s.id) not in b.submitted:
+                    n += 1
+        return n
 
     def _submit(self, replica: Replica, batch: Batch, plan: Plan, segment: Segment) -> None:
         slot = replica.slots[segment.stage]
@@ -116,8 +140,19 @@ class Dispatcher:
 
 
 def in_flight(stages: int) -> int:
-    """How many mini-batches a replica has under way: one per stage (1F1B), and two to hide round trips."""
-    return max(2, stages)
+    """How many mini-batches a replica has under way: one per stage (1F1B), and one to hide round trips."""
+    return stages + 1
+
+
+def urgency(segment: Segment, order: int, stages: int) -> float:
+    """Where a segment of the `order`-th mini-batch under way stands in its stage's calls; less is sooner.
+
+    One forward, one backward (1F1B; Narayanan et al., "PipeDream", 2019, section 3.2): a stage runs as
+    many forward passes as there are stages from it to the end before its first backward pass, and then
+    alternates. A backward pass submitted sooner would stand in the worker's queue before forward passes
+    that could run while it waits for its cotangents.
+    """
+    return order if segment.phase == "F" else order + (stages - segment.stage) - 0.5
 
 
 def ready_segments(batch: Batch) -> Iterator[tuple[Plan, Segment]]:

@@ -75,10 +75,10 @@ class LocalCluster:
     ) -> None:
         self.strict = strict
         self._backend = open_backend(backend)
-        self._make = lambda: executor(self._backend)
+        self._executor = executor
         self._faults = faults or Faults()
         self._random = random.Random(self._faults.seed)
-        self.executors: dict[int, Executor] = {w: self._make() for w in range(workers)}
+        self.executors: dict[int, Executor] = {w: executor(self._backend) for w in range(workers)}
         self._queues: dict[int, deque[WorkerCommand]] = {w: deque() for w in range(workers)}
         self._bundles: dict[tuple[CallKey, int], Bundle] = {}
         self._absent: set[int] = set()  # killed, and its replacement not yet admitted
@@ -223,7 +223,7 @@ class LocalCluster:
 
     def kill(self, worker: int, reason: str = "killed") -> None:
         """Lose a worker with all it holds; a new one takes its number."""
-        self.executors[worker] = self._make()
+        self.executors[worker] = self._executor(self._backend)
         dropped, self._queues[worker] = self._queues[worker], deque()
         self._absent.add(worker)
         self._post(None, WorkerLost(worker, reason))

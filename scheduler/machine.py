@@ -44,6 +44,7 @@ from .events import (
     SnapshotTaken,
     TakeSnapshot,
     TensorsPut,
+    WorkerCommand,
     WorkerGone,
     WorkerJoined,
     WorkerLost,
@@ -197,7 +198,7 @@ class Machine:
         self.tensors.update(tensors)
         self.versions.update(dict.fromkeys(tensors, self.version))
 
-    def close(self) -> list[Command]:
+    def close(self) -> list[WorkerCommand]:
         """Free everything on the workers."""
         return [Close(s.worker, self.layout.session) for s in self.slots() if s.alive]
 

@@ -23,7 +23,8 @@ def opened(settings: Settings) -> Iterator[Scheduler]:
     if settings.ray == "none":
         yield Scheduler(LocalCluster(settings.workers, settings.backend))
         return
-    from .ray_cluster import RayCluster, stop_ray  # brings Ray, which takes seconds to import
+    from .ray_cluster import RayCluster  # brings Ray, which takes seconds to import
+    from .ray_workers import stop_ray
 
     _reach_ray(settings)
     try:
@@ -34,7 +35,7 @@ def opened(settings: Settings) -> Iterator[Scheduler]:
 
 def _reach_ray(settings: Settings) -> None:
     """Join the Ray at the address; with "auto" a running one, or start one on this machine."""
-    from .ray_cluster import start_ray
+    from .ray_workers import start_ray
 
     try:
         start_ray(settings.ray)

@@ -29,11 +29,11 @@ from raygrad.proto.messages import ServerInfo, SessionOptions
 
 from .cluster import Cluster
 from .events import DeadlinePassed, WorkerJoined
-from .session import Session
+from .session import Session, SessionEvent
 
 log = structlog.get_logger("raygrad.scheduler")
 
-Item = tuple[str | None, object]
+Item = tuple[str | None, SessionEvent]
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ class Scheduler:
 
     # -- the one queue ------------------------------------------------------------------------
 
-    def post(self, session: str | None, event: object) -> None:
+    def post(self, session: str | None, event: SessionEvent) -> None:
         """Something happened: to one session, or (None) to all. With an inline cluster, work until idle."""
         self._queue.put((session, event))
         if self.cluster.inline and threading.get_ident() != self._working:
@@ -179,7 +179,7 @@ class Scheduler:
         """Let the thread (or, inline, the caller) see to commands that were queued outside an event."""
         self.post(None, DeadlinePassed())
 
-    def _handle(self, target: str | None, event: object) -> None:
+    def _handle(self, target: str | None, event: SessionEvent) -> None:
         if isinstance(event, WorkerJoined):
             self.cluster.admit(event.worker)
         for session in self.sessions() if target is None else (self._sessions.get(target),):
@@ -187,7 +187,7 @@ class Scheduler:
                 self._tell(session, event)
 
     @staticmethod
-    def _tell(session: Session, event: object) -> None:
+    def _tell(session: Session, event: SessionEvent) -> None:
         """A fault of ours in one session must not stop the others: it ends that session, with its error."""
         try:
             session.handle(event)

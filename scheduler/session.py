@@ -41,6 +41,7 @@ from .events import (
     Cancelled,
     Closed,
     Deliver,
+    Event,
     GradientsRequested,
     Received,
     ReleaseRequested,
@@ -53,6 +54,9 @@ from .promises import Promises, compute, then
 
 if TYPE_CHECKING:
     from .scheduler import Scheduler
+
+
+SessionEvent = Event | Closed | Machine
 
 
 class Session:
@@ -256,7 +260,7 @@ class Session:
         except Exception as exc:
             self._promises.settle(token, error=RaygradError(f"{type(exc).__name__}: {exc}"))
 
-    def handle(self, event: object) -> None:
+    def handle(self, event: SessionEvent) -> None:
         """On the scheduler's thread: let the machine react, carry out what it wants."""
         if isinstance(event, Machine):
             self._machine = self._machine or event
@@ -290,11 +294,12 @@ class Session:
 
     def _end(self) -> None:
         """On the scheduler's thread, behind everything asked before: free the workers."""
-        for command in self._machine.close() if self._machine else ():
-            self._scheduler.cluster.execute(command)
+        if self._machine is not None:
+            for command in self._machine.close():
+                self._scheduler.cluster.execute(command)
         self._scheduler.forget(self.id)
 
-    def _before_machine(self, event: object) -> None:
+    def _before_machine(self, event: Event) -> None:
         """No mini-batch has come yet: parameters wait here, and everything else is too early."""
         if isinstance(event, TensorsPut):
             self._tensors = {**self._tensors, **event.tensors}

@@ -29,7 +29,7 @@ MAY_ALSO_IMPORT = {"client/local.py": {"scheduler"}}
 # Where a heavy or optional distribution may be named; everything else stays free of it. A module that
 # has grown into a package keeps its right: workers/kernels/torch.py stands for workers/kernels/torch/ too.
 MAY_NAME = {
-    "ray": {"scheduler/ray_cluster.py", "scheduler/cli.py", "workers/actor.py"},
+    "ray": {"scheduler/ray_cluster.py", "scheduler/ray_workers.py", "scheduler/cli.py", "workers/actor.py"},
     "grpc": {"scheduler/service.py", "scheduler/server.py", "client/transport.py"},
     "torch": {"workers/kernels/torch.py", "client/importers/torch.py"},
     "onnx": {"client/importers/onnx.py"},

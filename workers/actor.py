@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import ray
 
+from .allocator import keep_freed_memory
 from .backends import open_backend
 from .calls import Call, WorkerInfo
 from .executor import Bundle, Executor
@@ -14,12 +15,20 @@ from .kernels.base import Backend
 
 T = TypeVar("T")
 
+Step = tuple[str, tuple[object, ...]]
+"""A method of the executor and its arguments."""
+
+
+class PreparationError(Exception):
+    """A worker could not do what a call relies on: its state is not what the scheduler believes."""
+
 
 @ray.remote(max_restarts=0, max_task_retries=0)
 class WorkerActor:
     """One worker process. Recovery is the scheduler's: Ray neither restarts nor retries."""
 
     def __init__(self, backend: str, executor: Callable[[Backend], Executor]) -> None:
+        keep_freed_memory()
         self._executor = executor(open_backend(backend))
 
     def info(self) -> WorkerInfo:
@@ -30,11 +39,21 @@ class WorkerActor:
         """Run a measurement on the worker's backend."""
         return measurement(self._executor.backend)
 
-    def run(self, call: Call, *bundles: Bundle) -> Any:
+    def run(self, before: Sequence[Step], call: Call, *bundles: Bundle) -> Any:
         """Run a segment: the reply, and a bundle for each edge, as separate objects."""
+        self._prepare(before)
         reply, sent = self._executor.run(call, bundles)
         return (reply, *sent) if sent else reply
 
-    def do(self, method: str, *arguments: object) -> Any:
+    def do(self, before: Sequence[Step], method: str, *arguments: object) -> Any:
         """One of the executor's other methods."""
+        self._prepare(before)
         return getattr(self._executor, method)(*arguments)
+
+    def _prepare(self, before: Sequence[Step]) -> None:
+        """What was ordered before this call and needs no answer of its own: it travels with the call."""
+        for method, arguments in before:
+            try:
+                getattr(self._executor, method)(*arguments)
+            except Exception as exc:
+                raise PreparationError(f"{method}: {type(exc).__name__}: {exc}") from exc

@@ -136,7 +136,10 @@ class Executor:
     ) -> tuple[dict[str, Any], tuple[Bundle, ...]]:
         """What leaves the worker, as host arrays."""
         segment = program.segment
-        host = lambda ref: self.backend.to_host(slots[program.slot(ref)])  # noqa: E731
+
+        def host(ref: Ref) -> Array:
+            return self.backend.to_host(slots[program.slot(ref)])
+
         sent = tuple(tuple(host(ref) for ref in edge.values) for edge in segment.sends)
         wanted = segment.gradients if call.add else {}
         parts = {"outputs": segment.outputs, "input_gradients": segment.input_gradients, "gradients": wanted}

@@ -134,9 +134,9 @@ class Program:
 
     def _require_finite(self, step: Step, slots: list[Tensor]) -> None:
         xp = self._backend.xp
-        for out, type in zip(step.outputs, step.node.types, strict=True):
-            if type.dtype.is_floating and not bool(xp.all(xp.isfinite(slots[out]))):
-                raise NonFiniteError(f"a NaN or an infinity in {type}", node=step.node.title)
+        for out, declared in zip(step.outputs, step.node.types, strict=True):
+            if declared.dtype.is_floating and not bool(xp.all(xp.isfinite(slots[out]))):
+                raise NonFiniteError(f"a NaN or an infinity in {declared}", node=step.node.title)
 
 
 def _as_is(x: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from raygrad.proto.errors import LeaseError
 from raygrad.proto.graph import Ref
@@ -11,7 +11,8 @@ from raygrad.proto.graph import Ref
 from .kernels.base import Tensor
 
 
-class RunKey(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class RunKey:
     """One attempt at one mini-batch of a step."""
 
     session: str

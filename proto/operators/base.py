@@ -16,7 +16,7 @@ from ..errors import ArityError, TypeMismatchError
 from ..tensor import TensorType
 
 if TYPE_CHECKING:
-    from ..builder import Value
+    from ..value import Value
 
 Cotangents = tuple["Value | None", ...]
 Types = TensorType | tuple[TensorType, ...]
@@ -78,7 +78,8 @@ class Operator:
         """`infer` with its arity checked and its result as a tuple."""
         low, high = self.arity
         if not low <= len(inputs) <= high:
-            wanted = str(low) if low == high else f"{low} to {high}" if high < UNBOUNDED else f"at least {low}"
+            most = f"to {high}" if high < UNBOUNDED else "or more"
+            wanted = str(low) if low == high else f"{low} {most}"
             raise ArityError(f"{self.name} takes {wanted} inputs, got {len(inputs)}")
         found: Types = self.infer(*inputs)
         return found if isinstance(found, tuple) else (found,)

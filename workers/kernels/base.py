@@ -12,7 +12,7 @@ import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 from raygrad.proto.errors import ConfigurationError, UnknownOperatorError
 from raygrad.proto.operators.base import Operator
@@ -50,7 +50,6 @@ class Site:
         return self.backend.from_host(array)
 
 
-O = TypeVar("O", bound=Operator)
 Factory = Callable[[Any, Site], Kernel]
 
 
@@ -82,7 +81,7 @@ class Backend(ABC):
         """Around every run: one compute thread, no autograd, deterministic algorithms; restored after."""
         yield
 
-    def synchronize(self) -> None:
+    def synchronize(self) -> None:  # noqa: B027 (nothing to wait for, on most)
         """Wait for the device, so that a clock read next is true."""
 
     def compile(
