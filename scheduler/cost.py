@@ -39,11 +39,12 @@ class DeviceRates:
 class LinkRates:
     """What it costs to call a worker, and to move values between workers.
 
-    The defaults are Ray's on one machine: 2 ms from the end of a call to the start of the one that
-    waits for its result, and 4 ms for each MiB that it carries.
+    The defaults are Ray's on one machine, two cores: 0.3 ms of a worker for each of many empty calls in
+    a row, 2 ms from the end of a call to the start of the one that waits for its result, and 4 ms for
+    each MiB that it carries.
     """
 
-    call_seconds: float = 1e-3  # of the worker's time, for each call
+    call_seconds: float = 3e-4  # of the worker's time, for each call
     hop_seconds: float = 2e-3  # from a value made to a value there, apart from its size
     bytes_per_second: float = 2**20 / 4e-3
 
