@@ -86,6 +86,10 @@ class Batch:
         """The call of a segment in the latest attempt."""
         return CallKey(self.run, plan.id, segment)
 
+    def has_calls_left(self, stage: int) -> bool:
+        """Whether calls of the latest attempt are still to be submitted to the stage."""
+        return any(s.stage == stage and self.key(p, s.id) not in self.submitted for p, s in self.work)
+
     def finished(self) -> bool:
         """Whether all segments of the latest attempt are done."""
         return all(self.key(plan, segment.id) in self.done for plan, segment in self.work)

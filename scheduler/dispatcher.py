@@ -7,6 +7,7 @@ run their calls in order; nothing blocks inside a worker.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -75,25 +76,16 @@ class Dispatcher:
         """An idle worker gets what it can get; one that is busy, only calls that need not wait there.
 
         A call whose arguments are still being computed would hold up, in the worker's queue, what may come
-        meanwhile and could run at once.
+        meanwhile and could run at once. And no more forward passes run ahead of their backward passes than
+        1F1B needs: each keeps its activations.
         """
-        if segment.phase == "F" and self._ahead(replica, batch, segment) >= plan.stages - segment.stage:
+        if segment.phase == "F" and _ahead(replica, batch, segment.stage) >= plan.stages - segment.stage:
             return False
         outstanding = replica.slots[segment.stage].outstanding
         return not outstanding or (
             outstanding < CALLS_AHEAD
             and all(batch.key(plan, source) in batch.done for source in segment.after)
         )
-
-    def _ahead(self, replica: Replica, batch: Batch, segment: Segment) -> int:
-        n = 0
-        for b in replica.active.values():
-            if b is batch:
-                break
-            for plan, s in b.work:
-                if s.stage == segment.stage and s.last and plan is b.plans[-1] and b.key(plan, s.id) not in b.submitted:
-                    n += 1
-        return n
 
     def _submit(self, replica: Replica, batch: Batch, plan: Plan, segment: Segment) -> None:
         slot = replica.slots[segment.stage]
@@ -137,6 +129,12 @@ class Dispatcher:
             machine.out.append(
                 Put(slot.worker, machine.layout.session, {name: machine.tensors[name] for name in wanted})
             )
+
+
+def _ahead(replica: Replica, batch: Batch, stage: int) -> int:
+    """How many mini-batches before this one have calls on the stage that are not yet submitted."""
+    before = itertools.takewhile(lambda other: other is not batch, replica.active.values())
+    return sum(other.has_calls_left(stage) for other in before)
 
 
 def in_flight(stages: int) -> int:
