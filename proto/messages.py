@@ -71,7 +71,7 @@ class ForwardResult:
 
 @dataclass(frozen=True, eq=False)
 class Gradients(Mapping[str, Array]):
-    """The gradients of a step by parameter: the sum of weight · gradient over its mini-batches, or their mean."""
+    """A step's gradients by parameter: the sum of weight · gradient over its mini-batches, or their mean."""
 
     step: int
     indices: tuple[int, ...]

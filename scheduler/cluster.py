@@ -47,7 +47,7 @@ class Cluster(Protocol):
         """Queue a command for its worker. Does not wait."""
 
     def admit(self, worker: int) -> None:
-        """`WorkerJoined` is being handled: commands are for the new worker now; until here they were dropped."""
+        """`WorkerJoined` is being handled: commands reach the new worker from now on, not before."""
 
     def pump(self) -> bool:
         """Do some queued work, if this cluster works inline; whether there was any."""

@@ -19,7 +19,7 @@ class Contributions:
         self._holders: dict[int, dict[int, int]] = defaultdict(dict)
 
     def add(self, stage: int, index: int, replica: int) -> None:
-        """An addition was acknowledged. `LedgerError` if another replica holds the index: it would count twice."""
+        """An addition was acknowledged. `LedgerError` if another replica holds the index already."""
         holder = self._holders[stage].setdefault(index, replica)
         if holder != replica:
             raise LedgerError(

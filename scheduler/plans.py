@@ -7,18 +7,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from raygrad.proto.errors import ConfigurationError, ResourceError, SizeError
+from raygrad.proto.errors import ConfigurationError, SizeError
 from raygrad.proto.graph import Graph
 from raygrad.proto.limits import check_bound
 from raygrad.proto.messages import PlanSummary, SessionOptions
 from raygrad.proto.plan import Mode, Placement, Plan, PlanKey
 from raygrad.proto.tensor import TensorType
 
+from .drawing import plan_svg
 from .partition import choose
 from .planner import make_plan, owners
+from .report import plan_table, stage_reports
+from .simulator import simulate
 
 if TYPE_CHECKING:
     from .scheduler import Scheduler
+
+
+MINI_BATCHES_SHOWN = 8
+"""Of the step that a summary simulates."""
 
 
 @dataclass(frozen=True)
@@ -110,5 +117,42 @@ class Plans:
         )
 
     def summary(self, sizes: Mapping[str, int] | None) -> PlanSummary:
-        """The placement and what is predicted of it, for the sizes of the first plan or those given."""
-        raise NotImplementedError
+        """The placement, and what is predicted of one step on it.
+
+        For the sizes given, else those of a plan already made; `SizeError` if there are neither and the
+        graph has named sizes.
+        """
+        plan = self.get(self._key(sizes))
+        cluster, rows = self._scheduler.cluster, self.spread.workers
+        timeline = simulate(plan, len(rows), MINI_BATCHES_SHOWN, cluster.rates(), cluster.link)
+        reports = stage_reports(plan, self._graph, cluster.rates())
+        info = cluster.info(rows[0][0])
+        return PlanSummary(
+            stages=plan.stages,
+            replicas=len(rows),
+            placement=dict(plan.placement.stage_of),
+            workers=tuple(
+                f"replica {r} stage {s}: worker {worker} ({cluster.info(worker).backend})"
+                for r, row in enumerate(rows)
+                for s, worker in enumerate(row)
+            ),
+            backend=info.backend,
+            fingerprint=info.fingerprint,
+            step_seconds=timeline.seconds_per_mini_batch,
+            schedule=timeline.schedule_text(),
+            text=plan_table(reports),
+            svg=plan_svg(self._graph.bind(dict(plan.key.sizes)), plan.placement, reports),
+        )
+
+    def _key(self, sizes: Mapping[str, int] | None) -> PlanKey:
+        """The key of a whole step (of an evaluation, where there is no loss) for these sizes."""
+        seeded = (self._options.loss,) if self._options.loss in self._graph.outputs else ()
+        mode = Mode.STEP if seeded else Mode.EVALUATE
+        if sizes is None:
+            made = next((key.sizes for key in self._plans), None)
+            if made is None and self._graph.sizes:
+                raise SizeError(
+                    f"there is no plan yet: say what {sorted(self._graph.sizes)} are, or send a mini-batch"
+                )
+            sizes = dict(made or ())
+        return PlanKey(mode, tuple(sorted(sizes.items())), seeded)

@@ -118,8 +118,8 @@ class Scheduler:
             }
 
     def least_used(self, count: int) -> tuple[int, ...]:
-        """That many workers, those with the fewest sessions first; `ResourceError` if there are not so many."""
-        load = {w: 0 for w in self.cluster.workers}
+        """That many workers, those with the fewest sessions first; `ResourceError` if there are fewer."""
+        load = dict.fromkeys(self.cluster.workers, 0)
         for session in self.sessions():
             for worker in session.workers:
                 load[worker] = load.get(worker, 0) + 1

@@ -131,7 +131,10 @@ class Session:
     def backward(
         self, lease: str, cotangents: Mapping[str, Array] | None = None, input_gradients: Sequence[str] = ()
     ) -> Future[Mapping[str, Array]]:
-        """The backward pass of a lease from these cotangents (1 at the loss by default); the input gradients asked for."""
+        """The backward pass of a lease from these cotangents (1 at the loss by default).
+
+        Returns the gradients of the inputs named in `input_gradients`.
+        """
         given = self._one() if cotangents is None else dict(cotangents)
 
         def sizes() -> dict[str, int]:
@@ -239,7 +242,7 @@ class Session:
         seeded: tuple[str, ...] = (),
         wanted: tuple[str, ...] = (),
     ) -> Future[Any]:
-        """Check, plan, and join the queue. A plan not made before is made on a thread, in order of arrival."""
+        """Check, plan, and join the queue. A new plan is made on a thread, in order of arrival."""
         token, future = self._promises.make()
         try:
             key = PlanKey(mode, tuple(sorted(sizes().items())), seeded, wanted)
@@ -371,7 +374,7 @@ class Session:
 
 
 def _static(nodes: Mapping[str, Any]) -> dict[str, TensorType]:
-    """The types of parameters and buffers: they live longer than any mini-batch, so their sizes are numbers."""
+    """The types of parameters and buffers: they outlive mini-batches, so their sizes are numbers."""
     for name, node in nodes.items():
         if any(isinstance(size, str) for size in node.types[0].shape):
             raise SizeError(

@@ -66,7 +66,7 @@ class Executor:
         self.store.release_session(session)
 
     def load(self, session: str, plan: StagePlan) -> None:
-        """Compile the segments of a plan that this stage runs. One that fails to compile fails when it is run."""
+        """Compile the segments of a plan that this stage runs. What fails to compile fails when run."""
         state = self._state(session)
         if plan.keeps:
             state.keeping.add(plan.plan)
