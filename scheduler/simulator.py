@@ -1,8 +1,8 @@
 """What a plan would do in time: mini-batches through the segments of replicas, without running a kernel.
 
-The discipline is the machine's: one forward, one backward (1F1B; PipeDream, Narayanan et al., SOSP
-2019). Of the calls whose values are there, a worker takes a backward one before a forward one and
-the older mini-batch first; a replica begins a mini-batch when it has fewer under way than its bound.
+The discipline is the dispatcher's: one forward, one backward (1F1B; PipeDream, Narayanan et al., SOSP
+2019). Of the calls whose values are there, a worker takes the most urgent; forward passes run no
+further ahead than keeps the stages behind busy.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import json
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import accumulate, pairwise, takewhile
 from typing import NamedTuple
 
 from raygrad.proto.plan import Plan, Segment
 
 from .cost import DeviceRates, LinkRates, accumulation_seconds, node_seconds, transfer_seconds
-from .dispatcher import in_flight
+from .dispatcher import in_flight, urgency
 from .instances import FORWARD
 
 
@@ -144,6 +144,10 @@ def _peak_bytes(plan: Plan, events: Sequence[Event], replica: int, stage: int) -
     return plan.peak_bytes[stage] + max(most - 1, 0) * plan.saved_bytes[stage]
 
 
+_Worker = tuple[int, int]
+"""Replica and stage."""
+
+
 class _Call(NamedTuple):
     """A segment for a mini-batch on a replica."""
 
@@ -163,14 +167,13 @@ class _Simulation:
         self.bound = in_flight(plan.stages)
         self.next_of_stage = _successors(plan)
         self.pending = deque(range(mini_batches))
-        self.active = [0] * replicas
+        self.active: list[list[int]] = [[] for _ in range(replicas)]  # mini-batches under way, in order
         self.missing: dict[_Call, int] = {}  # how many values and predecessors a call still waits for
-        self.left: dict[int, int] = {}  # how many calls of a mini-batch are not done
+        self.left: dict[tuple[int, int], int] = {}  # (mini-batch, stage) → calls that have not begun
+        self.undone: dict[int, int] = {}  # how many calls of a mini-batch are not done
         self.moments: list[tuple[float, bool, _Call]] = []  # heap: (when, whether the call ends, call)
-        self.waiting: dict[tuple[int, int], list[tuple[bool, int, int]]] = defaultdict(
-            list
-        )  # heaps by worker
-        self.busy: set[tuple[int, int]] = set()
+        self.waiting: dict[_Worker, list[_Call]] = defaultdict(list)  # calls whose values are there
+        self.busy: set[_Worker] = set()
 
     def run(self) -> Iterator[Event]:
         """The calls, in the order in which they begin."""
@@ -185,24 +188,22 @@ class _Simulation:
     def _begin(self, now: float) -> None:
         """Begin mini-batches on the replicas with the fewest under way."""
         segments = self.plan.segments
-        while self.pending and min(self.active) < self.bound and segments:
-            replica = self.active.index(min(self.active))
-            self.active[replica] += 1
-            mini_batch = self.pending.popleft()
-            self.left[mini_batch] = len(segments)
+        while self.pending and len(least := min(self.active, key=len)) < self.bound and segments:
+            replica = self.active.index(least)
+            self.active[replica].append(mini_batch := self.pending.popleft())
+            self.undone[mini_batch] = len(segments)
             for segment in segments:
                 call = _Call(replica, mini_batch, segment.id)
                 follows = segment.id in self.next_of_stage.values()
                 self.missing[call] = len(segment.receives) + follows + 1
+                self.left[mini_batch, segment.stage] = self.left.get((mini_batch, segment.stage), 0) + 1
                 heapq.heappush(self.moments, (now, False, call))
 
     def _arrive(self, now: float, call: _Call) -> None:
         """Something that a call waits for is there; with the last thing, the call waits for its worker."""
         self.missing[call] -= 1
         if not self.missing[call]:
-            segment = self.plan.segments[call.segment]
-            urgency = (segment.phase == FORWARD, call.mini_batch, call.segment)
-            heapq.heappush(self.waiting[call.replica, segment.stage], urgency)
+            self.waiting[call.replica, self.plan.segments[call.segment].stage].append(call)
 
     def _end(self, now: float, call: _Call) -> None:
         segment = self.plan.segments[call.segment]
@@ -212,19 +213,36 @@ class _Simulation:
         if call.segment in self.next_of_stage:
             following = call._replace(segment=self.next_of_stage[call.segment])
             heapq.heappush(self.moments, (now, False, following))
-        self.left[call.mini_batch] -= 1
-        if not self.left[call.mini_batch]:
-            self.active[call.replica] -= 1
+        self.undone[call.mini_batch] -= 1
+        if not self.undone[call.mini_batch]:
+            self.active[call.replica].remove(call.mini_batch)
             self._begin(now)
 
     def _start(self, now: float) -> Iterator[Event]:
         for worker in sorted(self.waiting.keys() - self.busy):
-            if self.waiting[worker]:
-                _, mini_batch, segment = heapq.heappop(self.waiting[worker])
+            allowed = [call for call in self.waiting[worker] if self._may_begin(call)]
+            if allowed:
+                call = min(allowed, key=self._urgency)
+                self.waiting[worker].remove(call)
+                self.left[call.mini_batch, worker[1]] -= 1
                 self.busy.add(worker)
-                end, call = now + self.seconds[segment], _Call(worker[0], mini_batch, segment)
+                end = now + self.seconds[call.segment]
                 heapq.heappush(self.moments, (end, True, call))
-                yield Event(now, end, *worker, segment, mini_batch, self.plan.segments[segment].title)
+                title = self.plan.segments[call.segment].title
+                yield Event(now, end, *worker, call.segment, call.mini_batch, title)
+
+    def _urgency(self, call: _Call) -> float:
+        order = self.active[call.replica].index(call.mini_batch)
+        return urgency(self.plan.segments[call.segment], order, self.plan.stages)
+
+    def _may_begin(self, call: _Call) -> bool:
+        """Whether not too many older mini-batches have calls to come on the stage: each keeps activations."""
+        segment = self.plan.segments[call.segment]
+        if segment.phase != FORWARD:
+            return True
+        older = takewhile(lambda m: m != call.mini_batch, self.active[call.replica])
+        ahead = sum(self.left.get((m, segment.stage), 0) > 0 for m in older)
+        return ahead < self.plan.stages - segment.stage
 
 
 def _successors(plan: Plan) -> dict[int, int]:
