@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from raygrad.proto.errors import SizeError, TypeMismatchError
-from raygrad.proto.operators.pooling import AvgPool, MaxPool, MaxPoolGrad
+from raygrad.proto.operators.pooling import AvgPool, AvgPoolGrad, MaxPool, MaxPoolGrad
 from raygrad.proto.tensor import DType, TensorType
 from raygrad.workers.kernels.base import Backend
 from tests.derivatives import assert_same, drawn, every_backend, ours, theirs
@@ -157,6 +157,9 @@ def test_windows_that_step_over_a_short_axis() -> None:
 
 
 def test_flops_count_every_element_of_every_window() -> None:
-    x = f32(2, 3, 6, 6)
-    op = MaxPool((2, 2), ((0, 0), (0, 0)), (2, 2), (1, 1))
-    assert op.flops([x], op.infer(x)) == 2 * 3 * 9 * 4
+    x, y = f32(2, 3, 6, 6), f32(2, 3, 8, 8)
+    windows = (1, 1), ((2, 2), (2, 2)), (3, 3)
+    for op in (MaxPool(*windows, (1, 1)), AvgPool(*windows, True)):
+        assert op.flops([x], op.infer_types([x])) == 2 * 3 * 64 * 9
+    assert AvgPoolGrad(*windows, True, (6, 6)).flops([y], [x]) == 2 * 3 * 64 * 9
+    assert MaxPoolGrad(*windows, (1, 1), (6, 6)).flops([y, y], [x]) == 2 * 3 * 64

@@ -37,8 +37,7 @@ class Pooling(Windowed, abstract=True):
 
     def flops(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> int:
         """One operation for each element of each window."""
-        windows = min(inputs[0].elements, outputs[0].elements)
-        return windows * math.prod(self.kernel)
+        return outputs[0].elements * math.prod(self.kernel)
 
 
 class MaxPooling(Pooling, abstract=True):
@@ -90,6 +89,9 @@ class MaxPoolGrad(MaxPooling):
         chosen = Gather(2)(gg.reshape(whole), indices.reshape(self._flat(g.shape)))
         return chosen.reshape(g.shape), None
 
+    def flops(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> int:
+        return inputs[0].elements
+
     def _flat(self, shape: Shape) -> Shape:
         """The shape with its spatial axes as one."""
         sizes = [s for s in shape[2:] if isinstance(s, int)]
@@ -127,6 +129,9 @@ class AvgPoolGrad(AveragePooling):
 
     def vjp(self, gg: Value, out: Value, g: Value) -> Cotangents:
         return (AvgPool(*_attributes(self))(gg),)
+
+    def flops(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> int:
+        return inputs[0].elements * math.prod(self.kernel)
 
 
 def _attributes(op: AveragePooling) -> tuple[tuple[int, ...], Padding, tuple[int, ...], bool]:
