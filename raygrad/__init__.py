@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from raygrad.client import aio as aio
     from raygrad.client import functions as functions
     from raygrad.client import networks as networks
+    from raygrad.client import optimizers as optimizers
     from raygrad.client.connect import connect as connect
     from raygrad.client.local import local as local
     from raygrad.client.session import Session as Session
@@ -36,6 +37,7 @@ _MODULES = {
     "errors": "proto.errors",
     "functions": "client.functions",
     "networks": "client.networks",
+    "optimizers": "client.optimizers",
 }
 _HOMES = {
     "Builder": "proto.builder",
