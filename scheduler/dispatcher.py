@@ -16,7 +16,7 @@ from raygrad.workers.calls import Call
 
 from .batch import Batch
 from .events import Load, Put, Run
-from .replica import Health, Replica, Slot
+from .replica import Asked, Health, Replica, Slot
 
 if TYPE_CHECKING:
     from .machine import Machine
@@ -92,9 +92,9 @@ class Dispatcher:
         self._prepare(slot, plan)
         key = batch.key(plan, segment.id)
         batch.submitted.add(key)
-        self.machine.calls[key] = (slot, self.machine.now)
-        slot.outstanding += 1
         needs = tuple(batch.key(plan, e.source) for e in segment.receives)
+        self.machine.calls[key] = Asked(slot, self.machine.now, needs)
+        slot.outstanding += 1
         sends = tuple(e.target for e in segment.sends)
         self.machine.out.append(
             Run(slot.worker, self._call(replica, batch, plan, segment), key, needs, sends, segment.title)

@@ -50,7 +50,7 @@ from .events import (
     WorkerLost,
 )
 from .recovery import Recovery
-from .replica import Health, Replica, Slot
+from .replica import Asked, Health, Replica, Slot
 from .requests import Pending, Requests
 
 REMEMBERED_LEASES = 4096
@@ -94,7 +94,7 @@ class Machine:
     ended_leases: dict[str, str] = field(default_factory=dict)  # lease → how it ended
     waiting: deque[Batch] = field(default_factory=deque)
     contributions: Contributions = field(default_factory=Contributions)
-    calls: dict[CallKey, tuple[Slot, float]] = field(default_factory=dict)
+    calls: dict[CallKey, Asked] = field(default_factory=dict)
     tensors: dict[str, Array] = field(default_factory=dict)
     versions: dict[str, int] = field(default_factory=dict)  # of each tensor: which put it came with
     version: int = 0  # puts so far
@@ -171,10 +171,7 @@ class Machine:
     def next_deadline(self) -> float | None:
         """When `DeadlinePassed` should come, on the machine's clock."""
         leases = [b.expires for b in (self.batches[i] for i in self.leases.values()) if b.state is State.HELD]
-        asked = [since for _, since in self.calls.values()] + [
-            s.asked for s in self.slots() if s.asked is not None
-        ]
-        return min((*leases, *(since + self.layout.call_timeout for since in asked)), default=None)
+        return min((*leases, *(at for _, at in self.due())), default=None)
 
     @property
     def has_room(self) -> bool:
@@ -225,15 +222,35 @@ class Machine:
             self._complete(batch)
 
     def _answered(self, key: CallKey) -> bool:
-        slot, _ = self.calls.pop(key, (None, 0.0))
-        if slot is None:
+        call = self.calls.pop(key, None)
+        if call is None:
             return False
-        slot.outstanding -= 1
+        call.slot.outstanding -= 1
+        if call.slot.asked is not None:
+            call.slot.asked = self.now
+        for other in self.calls.values():
+            if other.slot is call.slot or key in other.needs:
+                other.since = self.now
         return True
+
+    def due(self) -> Iterator[tuple[int, float]]:
+        """For everything that a worker owes us: the worker, and when it is too late.
+
+        It owes nothing that waits, in its queue, for the result of another worker.
+        """
+        blocked: set[int] = set()  # workers
+        for call in self.calls.values():  # in the order of the workers' queues
+            if any(need in self.calls for need in call.needs):
+                blocked.add(call.slot.worker)
+            if call.slot.worker not in blocked:
+                yield call.slot.worker, call.since + self.layout.call_timeout
+        for slot in self.slots():
+            if slot.asked is not None and slot.worker not in blocked:
+                yield slot.worker, slot.asked + self.layout.call_timeout
 
     def forget_calls(self, slot: Slot) -> None:
         """Nothing that the slot was asked will be answered any more."""
-        self.calls = {key: call for key, call in self.calls.items() if call[0] is not slot}
+        self.calls = {key: call for key, call in self.calls.items() if call.slot is not slot}
         slot.outstanding = 0
 
     def current(self, key: CallKey) -> tuple[Batch | None, Replica | None]:

@@ -118,9 +118,10 @@ class Recovery:
                 self._run_missing()
 
     def snapshot_taken(self, event: SnapshotTaken) -> None:
-        """What a snapshot holds is safe from now on."""
+        """What a snapshot holds is safe once all of it is committed. One that comes late holds less."""
         for replica, slot in self._slots_on(event.worker):
-            if event.epoch == replica.epoch and event.step == self.machine.step and slot.snapshotting:
+            current = event.epoch == replica.epoch and event.step == self.machine.step
+            if current and slot.snapshotting and event.snapshot.ledger >= slot.safe:
                 slot.arrived, slot.asked = event.snapshot, None
         self.machine.adopt_snapshots()
         self.machine.press_for_room()
@@ -167,9 +168,7 @@ class Recovery:
         """A worker that is silent for too long is declared lost."""
         machine = self.machine
         limit = machine.layout.call_timeout
-        late = {slot.worker for slot, since in machine.calls.values() if machine.now - since >= limit}
-        late |= {s.worker for s in machine.slots() if s.asked is not None and machine.now - s.asked >= limit}
-        for worker in sorted(late):
+        for worker in sorted({worker for worker, at in machine.due() if machine.now >= at}):
             self.declare_lost(worker, f"worker {worker} has not answered for {limit:g} s")
 
     def declare_lost(self, worker: int, reason: str) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from raygrad.workers.accumulator import Snapshot
 
 from .batch import Batch
+from .events import CallKey
 
 
 class Health(enum.Enum):
@@ -53,6 +54,15 @@ class Slot:
     def safe(self) -> frozenset[int]:
         """The indices that the newest snapshot holds."""
         return self.snapshot.ledger if self.snapshot else frozenset()
+
+
+@dataclass
+class Asked:
+    """A call that is not answered yet."""
+
+    slot: Slot
+    since: float  # when it was submitted, or its worker or an argument of it last went on
+    needs: tuple[CallKey, ...]
 
 
 @dataclass
