@@ -111,7 +111,7 @@ class Accumulation:
     ) -> _Arriving:
         """The mini-batch that begins with `request`, with all of its messages."""
         arriving = _Arriving(number, request.mini_batch, Unpacker(declared=types))
-        while not arriving.add(request.feeds):
+        while not await _add(arriving, request.feeds):
             following = await anext(requests, None)
             if following is None:
                 raise TruncatedTensorError(f"the stream ends within mini-batch {number}")
@@ -164,3 +164,8 @@ class Accumulation:
         """After the last reply of a stream that is read to its end (or broke), the end."""
         if self._running == 0 and self._reader is not None and self._reader.done():
             self._replies.put_nowait(None)
+
+
+async def _add(arriving: _Arriving, message: pb.Tensors) -> bool:
+    """Take a message of a mini-batch; copying a part to its place, which takes time, on a thread."""
+    return await asyncio.to_thread(arriving.add, message) if message.partial else arriving.add(message)

@@ -6,7 +6,7 @@ import ipaddress
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, FilePath, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -26,12 +26,15 @@ class Settings(BaseSettings):
     file: ClassVar[Path | None] = None
 
     listen: str = Field("127.0.0.1:50051", description="HOST:PORT to listen on; port 0 takes a free one")
-    ray: str = Field("auto", description="auto: join a running Ray or start one; none: no Ray; or an address")
+    ray: str = Field(
+        "auto",
+        description="auto: join a running Ray, or start one; local: start one; none; or an address",
+    )
     workers: int = Field(2, ge=1, le=4096, description="workers to start")
     backend: Backend = Field("auto", description="what the workers compute with")
-    token_file: Path | None = Field(None, description="a file with the token that clients must send")
-    tls_cert: Path | None = Field(None, description="the server's certificate chain, PEM")
-    tls_key: Path | None = Field(None, description="its private key, PEM")
+    token_file: FilePath | None = Field(None, description="a file with the token that clients must send")
+    tls_cert: FilePath | None = Field(None, description="the server's certificate chain, PEM")
+    tls_key: FilePath | None = Field(None, description="its private key, PEM")
     insecure: bool = Field(False, description="allow other machines to connect without TLS and a token")
     metrics_port: int | None = Field(None, ge=0, le=65535, description="serve Prometheus metrics here")
     drain_seconds: float = Field(30.0, ge=0, description="how long running work may go on at shutdown")
@@ -114,7 +117,7 @@ def is_loopback(host: str) -> bool:
 def _words(error: Any) -> str:
     where = ".".join(map(str, error["loc"]))
     message = error["msg"].removeprefix("Value error, ")
-    return f"{where}: {message}" if where else message
+    return f"{where}: {message}, got {error['input']}" if where else message
 
 
 def _read(path: Path, setting: str) -> bytes:

@@ -34,13 +34,15 @@ def opened(settings: Settings) -> Iterator[Scheduler]:
 
 
 def _reach_ray(settings: Settings) -> None:
-    """Join the Ray at the address; with "auto" a running one, or start one on this machine."""
+    """Join the Ray at the address; "local" starts one on this machine, "auto" only if none is running."""
     from .ray_workers import start_ray
 
-    try:
-        start_ray(settings.ray)
-    except ConnectionError as exc:
-        if settings.ray != "auto":
-            raise ResourceError(f"no Ray answers at {settings.ray}: {exc}") from exc
-        log.info("starting Ray", workers=settings.workers)
-        start_ray("local", cpus=max(settings.workers, os.cpu_count() or 1))
+    if settings.ray != "local":
+        try:
+            start_ray(settings.ray)
+            return
+        except ConnectionError as exc:
+            if settings.ray != "auto":
+                raise ResourceError(f"no Ray answers at {settings.ray}: {exc}") from exc
+    log.info("starting Ray", workers=settings.workers)
+    start_ray("local", cpus=max(settings.workers, os.cpu_count() or 1))

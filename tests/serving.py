@@ -9,14 +9,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 import raygrad as rg
-from raygrad.proto.tensor import Array
 from raygrad.scheduler.config import load
 from raygrad.scheduler.local_cluster import LocalCluster
 from raygrad.scheduler.scheduler import Scheduler
 from raygrad.scheduler.server import Server
 
+Array = npt.NDArray[Any]
 DEADLINE = 30.0  # seconds: for waits that end at once
 
 

@@ -59,7 +59,7 @@ def test_serve_until_a_signal(number: signal.Signals) -> None:
         (("--listen", "nowhere"), "HOST:PORT"),
         (("--workers", "0"), "workers"),
         (("--backend", "abacus"), "backend"),
-        (("--tls-cert", "only.pem"), "tls_key"),
+        (("--tls-cert", __file__), "tls_key"),
         (("--token-file", "missing"), "missing"),
         (("--config", "missing.toml"), "missing.toml"),
     ],
@@ -99,7 +99,9 @@ def test_serve_on_ray() -> None:
         here.put(weights())
         here.accumulate(batches, progress=False)
         expected = here.gradients()["w"].tobytes()
-    with serving("--listen", "127.0.0.1:0", "--backend", "numpy") as (process, ready):
+    options = ("--ray", "local", "--listen", "127.0.0.1:0", "--backend", "numpy")
+    with serving(*options) as (process, ready):
+        assert ready, process.communicate(timeout=60)
         with rg.connect(ready.split()[4], mean_square(), replicas=2, timeout=60) as session:
             session.put(weights())
             session.accumulate(batches, progress=False)
@@ -188,6 +190,8 @@ def test_files_that_are_refused(tmp_path: Path, text: str) -> None:
 
 def test_beyond_loopback(tmp_path: Path) -> None:
     secured = {name: tmp_path / name for name in ("tls_cert", "tls_key", "token_file")}
+    for file in secured.values():
+        file.touch()
     assert load(listen="0.0.0.0:1", **secured).host == "0.0.0.0"
     assert load(listen="[::]:1", insecure=True).host == "::"
     with pytest.raises(ConfigurationError, match="insecure"):

@@ -12,9 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 import raygrad as rg
+from raygrad.client.progress import counted
 from raygrad.client.session import Session
 from raygrad.proto.errors import (
     DeadlineError,
@@ -28,9 +30,9 @@ from raygrad.proto.errors import (
     TensorShapeError,
     UnavailableError,
 )
-from raygrad.proto.tensor import Array
 from tests.serving import DEADLINE, Running, mean_square, mini_batches, network, running, weights
 
+Array = npt.NDArray[Any]
 Open = Callable[..., Session]
 
 
@@ -126,7 +128,7 @@ def test_backward_from_any_cotangent(session: Session) -> None:
     kept = session.forward(batch, keep=True)
     seed = np.ones_like(kept.outputs["prediction"])
     found = session.backward(kept.lease, {"prediction": seed}, input_gradients=["x"])
-    np.testing.assert_allclose(found["x"], seed @ weights()["w"].T, rtol=1e-5)
+    assert_close(found["x"], seed @ weights()["w"].T)
     assert_close(session.gradients()["w"], batch["x"].T @ seed)
 
 
@@ -146,6 +148,19 @@ def test_weights_and_mean(session: Session) -> None:
     assert summed.weight == 4.0
     assert_close(summed["w"], total)
     assert_close(session.gradients(mean=True)["w"], total / 4)
+
+
+def test_progress_changes_nothing(session: Session, capsys: pytest.CaptureFixture[str]) -> None:
+    """And shows nothing where there is no terminal."""
+    assert [r.index for r in session.accumulate(mini_batches(3))] == [0, 1, 2]
+    assert session.gradients(expect=3).step == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_progress_on_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert list(counted(iter("abc"), 3, show=True)) == ["a", "b", "c"]
+    assert "3/3" in capsys.readouterr().err
 
 
 def test_expectations(session: Session) -> None:
@@ -191,8 +206,8 @@ def test_tensors_larger_than_a_message(open_session: Open) -> None:
     g.output("y", x.astype("float64") * w)
     g.output("loss", (x.astype("float64") * w).sum() + scale.sum().astype("float64"))
     random = np.random.default_rng(0)
-    tensors = {"w": random.normal(size=300_000), "scale": np.ones(1_100_000, np.float32)}
-    feeds = {"x": random.normal(size=(4, 300_000)).astype(np.float32)}
+    tensors: dict[str, Array] = {"w": random.normal(size=300_000), "scale": np.ones(1_100_000, np.float32)}
+    feeds: dict[str, Array] = {"x": random.normal(size=(4, 300_000)).astype(np.float32)}
     with open_session(g.graph()) as session:
         session.put(tensors)
         np.testing.assert_array_equal(session.get()["w"], tensors["w"])

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -33,8 +34,8 @@ def programs() -> list[str]:
 
 def test_the_page_alone_is_enough(tmp_path: Path) -> None:
     batches = mini_batches(5)
-    feeds = {f"{name}{i}": batch[name] for i, batch in enumerate(batches) for name in batch}
-    np.savez(tmp_path / "in.npz", **feeds, **weights())
+    arrays: dict[str, Any] = {f"{name}{i}": batch[name] for i, batch in enumerate(batches) for name in batch}
+    np.savez(tmp_path / "in.npz", **arrays, w=weights()["w"])
     (tmp_path / "client.py").write_text("\n".join([*programs(), MAIN]))
     stubs = [f"--{kind}_out={tmp_path}" for kind in ("python", "grpc_python")]
     command = [

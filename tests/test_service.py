@@ -4,6 +4,7 @@ Everything that a client can get wrong ends in its own error with the right stat
 wrong, and leaves the session usable.
 """
 
+import asyncio
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 import grpc
 import msgpack
 import numpy as np
+import numpy.typing as npt
 import pytest
 import trustme
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -20,15 +22,16 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_status import rpc_status
 
 import raygrad as rg
-from raygrad.proto.errors import AuthenticationError, RaygradError, UnavailableError
-from raygrad.proto.tensor import Array
+from raygrad.proto.errors import AuthenticationError, ConflictError, RaygradError, UnavailableError
 from raygrad.proto.v1 import raygrad_pb2 as pb
 from raygrad.proto.v1 import raygrad_pb2_grpc as rpc
 from raygrad.proto.v1.status import from_code, from_message, from_status
 from raygrad.proto.v1.tensors import Unpacker, pack
+from raygrad.scheduler.answers import Answers
 from tests.documents import changed, with_node
 from tests.serving import DEADLINE, Running, mean_square, mini_batches, running, weights
 
+Array = npt.NDArray[Any]
 Code = grpc.StatusCode
 
 
@@ -122,13 +125,19 @@ def batch(index: int | None = None, tensors: pb.Tensors | None = None) -> pb.Acc
     return pb.AccumulateRequest(mini_batch=pb.MiniBatch(index=index), feeds=tensors or feeds())
 
 
+def status_of(error: Any) -> Any:
+    """The google.rpc.Status that a failed call carries."""
+    status = rpc_status.from_call(error)
+    assert status is not None
+    return status
+
+
 def refusal(call: Callable[[], object], code: grpc.StatusCode, reason: str) -> RaygradError:
     """The error that a call ends with, after checking how it travels."""
     with pytest.raises(grpc.RpcError) as raised:
         call()
     assert raised.value.code() is code, raised.value.details()
-    status = rpc_status.from_call(raised.value)
-    assert status is not None
+    status = status_of(raised.value)
     assert status.code == code.value[0]
     error = from_status(status)
     assert type(error).__name__ == reason
@@ -208,7 +217,7 @@ def test_a_message_over_the_size(session: Caller) -> None:
     with pytest.raises(grpc.RpcError) as raised:
         create(session.service, bytes(5 << 20))
     assert raised.value.code() is Code.RESOURCE_EXHAUSTED
-    assert type(from_code("RESOURCE_EXHAUSTED", raised.value.details())).__name__ == "LimitError"
+    assert type(from_code("RESOURCE_EXHAUSTED", str(raised.value.details()))).__name__ == "LimitError"
 
 
 @pytest.mark.parametrize(
@@ -227,8 +236,9 @@ def test_bad_options(
     with pytest.raises(grpc.RpcError) as raised:
         create(session.service, rg.encode(mean_square()), **options)
     assert raised.value.code() is code
-    assert words in raised.value.details()
-    assert reason in type(from_status(rpc_status.from_call(raised.value))).__name__
+    status = status_of(raised.value)
+    assert words in status.message
+    assert reason in type(from_status(status)).__name__
 
 
 def test_more_workers_than_there_are(session: Caller) -> None:
@@ -577,3 +587,46 @@ def test_shutdown_ends_open_streams() -> None:
         with pytest.raises(grpc.RpcError) as raised:
             caller.service.ListSessions(pb.ListSessionsRequest(), timeout=DEADLINE)
         assert raised.value.code() is Code.UNAVAILABLE
+
+
+# -- repeated requests ----------------------------------------------------------------------------
+
+
+def test_a_request_repeated_while_it_runs_is_computed_once() -> None:
+    computed = []
+
+    async def twice() -> list[int]:
+        answers: Answers[int] = Answers()
+        release = asyncio.Event()
+
+        async def compute() -> int:
+            computed.append(1)
+            await release.wait()
+            return len(computed)
+
+        waiting = [asyncio.ensure_future(answers.get("id", b"", compute)) for _ in range(2)]
+        await asyncio.sleep(0)
+        waiting[0].cancel()  # the first caller is gone; the second one still gets the answer
+        release.set()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting[0]
+        return [await waiting[1], await answers.get("id", b"", compute)]
+
+    assert asyncio.run(twice()) == [1, 1]
+
+
+def test_a_failure_is_computed_again() -> None:
+    async def again() -> int:
+        answers: Answers[int] = Answers()
+
+        async def fail() -> int:
+            raise ConflictError("once")
+
+        async def compute() -> int:
+            return 2
+
+        with pytest.raises(ConflictError):
+            await answers.get("id", b"", fail)
+        return await answers.get("id", b"", compute)
+
+    assert asyncio.run(again()) == 2
