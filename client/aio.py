@@ -16,7 +16,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, 
 from concurrent.futures import Future
 from functools import partial
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar, Unpack
 
 from raygrad.proto.builder import Builder
 from raygrad.proto.errors import DeadlineError, RaygradError, SessionNotFoundError
@@ -31,9 +31,11 @@ from raygrad.proto.messages import (
 )
 from raygrad.proto.tensor import Array
 
+from .arrays import Feeds, Types
 from .connect import TIMEOUT, opened
+from .options import Options
 from .progress import acounted
-from .session import Feeds, Transport, Types, graph_of
+from .session import Transport, graph_of
 from .transport import TLS
 
 T = TypeVar("T")
@@ -169,7 +171,7 @@ async def connect(
     timeout: float = TIMEOUT,
     token: str | None = None,
     tls: TLS = None,
-    **options: Any,
+    **options: Unpack[Options],
 ) -> Session:
     """A session on a server; the arguments are those of the blocking `connect`."""
     whole = graph_of(graph)
@@ -184,7 +186,7 @@ async def local(
     backend: str = "auto",
     workers: int = 1,
     timeout: float | None = None,
-    **options: Any,
+    **options: Unpack[Options],
 ) -> Session:
     """A session in this process; the arguments are those of the blocking `local`."""
     from .local import open_in_process  # brings the scheduler, which a client of a server does not need

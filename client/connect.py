@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
-from typing import Any
+from typing import Unpack
 
 from raygrad.proto.builder import Builder
 from raygrad.proto.graph import Graph
 from raygrad.proto.messages import SessionOptions
 
+from .options import Options
 from .remote import Remote, open_session
 from .session import Session, graph_of, wait
 from .transport import TLS, Link, start
@@ -24,16 +25,16 @@ def connect(
     timeout: float = TIMEOUT,
     token: str | None = None,
     tls: TLS = None,
-    **options: Any,
+    **options: Unpack[Options],
 ) -> Session:
     """A session for `graph` on the server at `target` ("host:port").
 
     `timeout` bounds every call, in seconds: within it, calls are repeated while no server answers.
     `token` is sent with every call. `tls=True` trusts the system's authorities, a path or PEM bytes
-    those alone. The other options are the fields of `SessionOptions`: `loss` (the scalar output whose
-    cotangent is 1 in a step), `stages` and `replicas` (the scheduler chooses when `None`),
-    `accumulation` ("exact" or "fast"), `check` ("finite" names the first node that produces a NaN or
-    an infinity), `lease_seconds`, `snapshot_every`, `placement`.
+    those alone. `Options` lists the others: `loss="loss"` (the scalar output whose cotangent is 1 in a
+    step), `stages=None` and `replicas=None` (the scheduler chooses), `accumulation="exact"` or "fast",
+    `check=""` or "finite" (names the first node that produces a NaN or an infinity),
+    `lease_seconds=300.0`, `snapshot_every=0`, `placement=None`.
 
     Raises the `DocumentError` or `GraphError` that names the node if the server refuses the graph,
     `ResourceError` without the workers asked for, `UnavailableError` if no server answers.

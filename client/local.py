@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import TypeVar, Unpack
 
 from raygrad.proto.builder import Builder
 from raygrad.proto.codec import encode
@@ -18,6 +18,7 @@ from raygrad.scheduler import session as domain
 from raygrad.scheduler.local_cluster import LocalCluster
 from raygrad.scheduler.scheduler import Scheduler
 
+from .options import Options
 from .session import Session, graph_of
 
 T = TypeVar("T")
@@ -61,7 +62,7 @@ def local(
     backend: str = "auto",
     workers: int = 1,
     timeout: float | None = None,
-    **options: Any,
+    **options: Unpack[Options],
 ) -> Session:
     """A session for `graph` in this process, on `workers` workers that take turns.
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
-from raygrad.proto.errors import RaygradError
+from raygrad.proto.v1.status import as_raygrad_error
 
 _SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 
@@ -36,11 +36,8 @@ class Metrics:
         begin, code = time.perf_counter(), "OK"
         try:
             yield
-        except RaygradError as exc:
-            code = exc.code
-            raise
-        except BaseException:
-            code = "CANCELLED"
+        except BaseException as exc:
+            code = "CANCELLED" if isinstance(exc, GeneratorExit) else as_raygrad_error(exc).code
             raise
         finally:
             self.calls.labels(method, code).inc()

@@ -7,20 +7,14 @@ tensors) runs on threads. Whatever goes wrong leaves as the status of a `Raygrad
 from __future__ import annotations
 
 import asyncio
-import functools
 import hmac
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any, NoReturn, TypeVar
+from collections.abc import AsyncIterator, Callable, Mapping
 
-import grpc
-import grpc.aio
 import structlog
-from grpc_status import rpc_status
 
 from raygrad.proto.errors import (
     AuthenticationError,
     LimitError,
-    RaygradError,
     TruncatedTensorError,
     UnavailableError,
 )
@@ -29,7 +23,6 @@ from raygrad.proto.limits import DEFAULT, Limits
 from raygrad.proto.tensor import Array, TensorType
 from raygrad.proto.v1 import raygrad_pb2 as pb
 from raygrad.proto.v1 import raygrad_pb2_grpc as rpc
-from raygrad.proto.v1.status import as_raygrad_error, to_status
 from raygrad.proto.v1.tensors import Unpacker, pack
 from raygrad.proto.v1.values import (
     expect_of,
@@ -43,6 +36,7 @@ from raygrad.proto.v1.values import (
 
 from .accumulation import Accumulation
 from .answers import Answers, content_of
+from .handlers import Context, Request, streaming, unary
 from .metrics import Metrics
 from .scheduler import Scheduler
 from .session import Session
@@ -50,54 +44,6 @@ from .uploads import Uploads
 from .waiting import Calls
 
 log = structlog.get_logger("raygrad")
-
-Context = grpc.aio.ServicerContext[Any, Any]
-Request = TypeVar("Request")
-Reply = TypeVar("Reply")
-Handler = Callable[["GraphService", Request, Context], Awaitable[Reply]]
-Streamer = Callable[["GraphService", Request, Context], AsyncIterator[Reply]]
-
-
-def unary(handler: Handler[Request, Reply]) -> Handler[Request, Reply]:
-    """A handler with one reply: authenticated, counted, its errors as statuses."""
-
-    @functools.wraps(handler)
-    async def answer(self: GraphService, request: Request, context: Context) -> Reply:
-        try:
-            with self.metrics.call(handler.__name__):
-                self.authenticate(context)
-                return await handler(self, request, context)
-        except Exception as exc:
-            await fail(handler.__name__, context, exc)
-
-    return answer
-
-
-def streaming(handler: Streamer[Request, Reply]) -> Streamer[Request, Reply]:
-    """A handler with a stream of replies: authenticated, counted, its errors as statuses."""
-
-    @functools.wraps(handler)
-    async def answer(self: GraphService, request: Request, context: Context) -> AsyncIterator[Reply]:
-        try:
-            with self.metrics.call(handler.__name__):
-                self.authenticate(context)
-                async for reply in handler(self, request, context):
-                    yield reply
-        except Exception as exc:
-            await fail(handler.__name__, context, exc)
-
-    return answer
-
-
-async def fail(method: str, context: Context, exc: Exception) -> NoReturn:
-    """End the call with the status of the error. What is not ours is a bug: its trace goes to the log."""
-    error = as_raygrad_error(exc)
-    log.warning("call failed", method=method, error=type(error).__name__, message=str(error))
-    if not isinstance(exc, RaygradError):
-        log.error("unexpected error", method=method, exc_info=exc)
-    status = rpc_status.to_status(to_status(error))
-    await context.abort_with_status(status)  # type: ignore[attr-defined]  # missing in the stubs
-    raise AssertionError("abort_with_status returned")
 
 
 class GraphService(rpc.GraphServiceServicer):

@@ -1,6 +1,7 @@
 """Sessions, through a server and in this process: the same names, the same results, the same errors."""
 
 import asyncio
+import dataclasses
 import queue
 import socket
 import subprocess
@@ -16,6 +17,7 @@ import numpy.typing as npt
 import pytest
 
 import raygrad as rg
+from raygrad.client.options import Options
 from raygrad.client.progress import counted
 from raygrad.client.session import Session
 from raygrad.proto.errors import (
@@ -30,6 +32,7 @@ from raygrad.proto.errors import (
     TensorShapeError,
     UnavailableError,
 )
+from raygrad.proto.messages import SessionOptions
 from tests.serving import DEADLINE, Running, mean_square, mini_batches, network, running, weights
 
 Array = npt.NDArray[Any]
@@ -399,6 +402,10 @@ def test_a_client_of_a_server_needs_no_scheduler() -> None:
         [sys.executable, "-c", program], check=True, timeout=60, capture_output=True, text=True
     )
     assert done.stdout == "[]\n"
+
+
+def test_options_are_those_of_a_session() -> None:
+    assert set(Options.__annotations__) == {field.name for field in dataclasses.fields(SessionOptions)}
 
 
 @pytest.mark.parametrize("name", [name for name in dir(rg) if not name.startswith("__")])
