@@ -17,7 +17,7 @@ from ray.exceptions import ActorDiedError, ActorUnavailableError, RayActorError,
 
 from raygrad.proto.errors import KernelError, RaygradError, ResourceError
 from raygrad.workers.actor import PreparationError, Step
-from raygrad.workers.calls import WorkerInfo
+from raygrad.workers.calls import Reply, WorkerInfo
 from raygrad.workers.executor import Executor
 from raygrad.workers.kernels.base import Backend
 from raygrad.workers.store import RunKey
@@ -71,6 +71,7 @@ class RayCluster:
             raise ResourceError("Ray is not started here: call start_ray first")
         self._post: Post = lambda session, event: None
         self._bundles: dict[RunKey, dict[tuple[CallKey, int], Any]] = {}  # references to edges under way
+        self._groups: dict[int, list[Run]] = {}  # to be submitted together, by worker
         self._ordered: dict[int, list[Step]] = {}  # to go with each worker's next call
         self._rates: DeviceRates | None = None
         self._workers = RayWorkers(
@@ -114,6 +115,7 @@ class RayCluster:
         self._bundles.clear()
 
     def admit(self, worker: int) -> None:
+        self._groups.pop(worker, None)
         self._ordered.pop(worker, None)
         self._workers.admit(worker)
 
@@ -123,6 +125,10 @@ class RayCluster:
         worker = command.worker
         if self._workers.is_absent(worker):
             return  # lost: whoever sent this will hear of it
+        if isinstance(command, Run) and not (command.needs or command.sends):
+            self._groups.setdefault(worker, []).append(command)
+            return
+        self._submit_group(worker)
         match command:
             case Kill(reason=reason):
                 self._workers.lose(worker, self._workers[worker], reason)
@@ -171,6 +177,9 @@ class RayCluster:
             self._post(run.session, SegmentFailed(worker, key, None))
             return
         needed = [held.pop((need, key.segment)) for need in command.needs]
+        if needed and worker in self._ordered:
+            # Ray fails a call whose arguments are lost without running it: orders must not be lost with it.
+            self._did_later(worker, actor, "prepare", actor.prepare.remote(self._before(worker)))
         call = actor.run.options(num_returns=1 + len(command.sends))
         refs: Any = call.remote(self._before(worker), command.call, *needed)
         reply, *sent = refs if command.sends else (refs,)
@@ -181,10 +190,30 @@ class RayCluster:
             self._bundles.pop(run, None)
         reply.future().add_done_callback(partial(self._ran, worker, actor, key))
 
+    def flush(self) -> None:
+        for worker in list(self._groups):
+            self._submit_group(worker)
+
+    def _submit_group(self, worker: int) -> None:
+        """Calls that came together travel as one: a call of Ray's costs as much as a small segment."""
+        group = self._groups.pop(worker, [])
+        if not group or self._workers.is_absent(worker):
+            return
+        actor = self._workers[worker]
+        ref: Any = actor.run_all.remote(self._before(worker), [command.call for command in group])
+        keys = [command.key for command in group]
+        ref.future().add_done_callback(partial(self._ran_all, worker, actor, keys))
+
     def _do(self, worker: int, then: Then | None, method: str, *arguments: object) -> None:
         actor = self._workers[worker]
-        ref: Any = actor.do.remote(self._before(worker), method, *arguments)
-        ref.future().add_done_callback(partial(self._did, worker, actor, method, then))
+        self._did_later(
+            worker, actor, method, actor.do.remote(self._before(worker), method, *arguments), then
+        )
+
+    def _did_later(
+        self, worker: int, actor: Actor, method: str, result: Any, then: Then | None = None
+    ) -> None:
+        result.future().add_done_callback(partial(self._did, worker, actor, method, then))
 
     def _later(self, worker: int, method: str, *arguments: object) -> None:
         """What needs no answer travels with the worker's next call: the call costs more than the work."""
@@ -202,10 +231,22 @@ class RayCluster:
 
     def _ran(self, worker: int, actor: Actor, key: CallKey, done: Future[Any]) -> None:
         error = done.exception()
-        if error is None:
-            self._post(key.run.session, SegmentDone(worker, key, done.result()))
+        self._tell(worker, key, done.result() if error is None else self._explain(worker, actor, error))
+
+    def _ran_all(self, worker: int, actor: Actor, keys: Sequence[CallKey], done: Future[Any]) -> None:
+        error = done.exception()
+        if error is not None:
+            outcomes = [self._explain(worker, actor, error)] * len(keys)
         else:
-            self._post(key.run.session, SegmentFailed(worker, key, self._explain(worker, actor, error)))
+            outcomes = done.result()
+        for key, outcome in zip(keys, outcomes, strict=True):
+            self._tell(worker, key, outcome)
+
+    def _tell(self, worker: int, key: CallKey, outcome: Reply | RaygradError | None) -> None:
+        if isinstance(outcome, Reply):
+            self._post(key.run.session, SegmentDone(worker, key, outcome))
+        else:
+            self._post(key.run.session, SegmentFailed(worker, key, outcome))
 
     def _did(self, worker: int, actor: Actor, method: str, then: Then | None, done: Future[Any]) -> None:
         error = done.exception()

@@ -7,9 +7,11 @@ from typing import Any, TypeVar
 
 import ray
 
+from raygrad.proto.errors import RaygradError
+
 from .allocator import keep_freed_memory
 from .backends import open_backend
-from .calls import Call, WorkerInfo
+from .calls import Call, Reply, WorkerInfo
 from .executor import Bundle, Executor
 from .kernels.base import Backend
 
@@ -41,17 +43,28 @@ class WorkerActor:
 
     def run(self, before: Sequence[Step], call: Call, *bundles: Bundle) -> Any:
         """Run a segment: the reply, and a bundle for each edge, as separate objects."""
-        self._prepare(before)
+        self.prepare(before)
         reply, sent = self._executor.run(call, bundles)
         return (reply, *sent) if sent else reply
 
+    def run_all(self, before: Sequence[Step], calls: Sequence[Call]) -> list[Reply | RaygradError]:
+        """Run segments that send nothing to other stages, one after the other; each has its own outcome."""
+        self._prepare(before)
+        return [self._outcome(call) for call in calls]
+
+    def _outcome(self, call: Call) -> Reply | RaygradError:
+        try:
+            return self._executor.run(call)[0]
+        except RaygradError as exc:
+            return exc
+
     def do(self, before: Sequence[Step], method: str, *arguments: object) -> Any:
         """One of the executor's other methods."""
-        self._prepare(before)
+        self.prepare(before)
         return getattr(self._executor, method)(*arguments)
 
-    def _prepare(self, before: Sequence[Step]) -> None:
-        """What was ordered before this call and needs no answer of its own: it travels with the call."""
+    def prepare(self, before: Sequence[Step]) -> None:
+        """What was ordered before a call and needs no answer of its own."""
         for method, arguments in before:
             try:
                 getattr(self._executor, method)(*arguments)
