@@ -1,0 +1,151 @@
+"""Workers on Ray are killed at named points: the step ends with the same bits, and nobody sees an error."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+
+import pytest
+from ray import cloudpickle
+
+import raygrad as rg
+from raygrad.client import networks
+from raygrad.scheduler.ray_cluster import RayCluster
+from raygrad.scheduler.scheduler import Scheduler, Settings
+from raygrad.scheduler.session import Session
+
+from . import mortal
+from .random_graphs import even_placement
+from .steps import DEADLINE, Work, accumulate, digest, work
+
+pytestmark = pytest.mark.ray
+
+CALL_TIMEOUT = 5.0
+"""Seconds until a silent worker is killed: enough for a call on a busy machine."""
+
+
+@dataclass(frozen=True)
+class Arena:
+    """Workers that die where a file says so, as replicas of two stages."""
+
+    scheduler: Scheduler
+    folder: Path
+    replicas: int
+
+    def open(self, **options: int) -> Session:
+        """A session on all workers."""
+        given = work_()
+        return given.open(self.scheduler, even_placement(given.graph, 2), self.replicas, **options)
+
+    def arm(self, point: str) -> Path:
+        """Whoever comes to this point first dies."""
+        armed = self.folder / point
+        armed.touch()
+        return armed
+
+
+@pytest.fixture(scope="module", params=[1, 2], ids=["1x2", "2x2"])
+def arena(
+    request: pytest.FixtureRequest, ray_started: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Arena]:
+    """Replicas of two stages, with NumPy, since a new process has to start for every test."""
+    cloudpickle.register_pickle_by_value(mortal)  # type: ignore[no-untyped-call]
+    folder = tmp_path_factory.mktemp("points")
+    cluster = RayCluster(2 * request.param, "numpy", executor=partial(mortal.Mortal, folder=folder))
+    scheduler = Scheduler(cluster, Settings(call_timeout=CALL_TIMEOUT))
+    yield Arena(scheduler, folder, request.param)
+    scheduler.close()
+
+
+@cache
+def work_() -> Work:
+    """A step of the siamese network, whose stages share parameters."""
+    network = networks.siamese()
+    return work(network.graph, network.parameters, rows=4)
+
+
+@cache
+def expected() -> str:
+    """The bits without any loss."""
+    given = work_()
+    with rg.local(given.graph, backend="numpy", timeout=DEADLINE) as session:
+        session.put(given.parameters)
+        session.accumulate(given.batches, progress=False)
+        return digest(session.gradients())
+
+
+def require_recovered(session: Session, gradients: rg.Gradients) -> None:
+    """The same bits, something was run again, and every contribution counted once on each stage."""
+    assert digest(gradients) == expected()
+    assert session.reruns > 0
+    taken = session._taken
+    assert taken is not None
+    for parts in taken.parts.values():
+        held = [index for part in parts for index in part.ledger]
+        assert sorted(held) == list(range(12))
+    session.close()
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        "F0 of 5",  # in the forward pass
+        "FB1 of 5",
+        "B0 of 5",  # in the backward pass, after the other stage has added
+        "stage 0 added 5",  # added, and not told
+        "stage 1 added 5",
+    ],
+)
+def test_killed_at_a_point(arena: Arena, point: str) -> None:
+    armed = arena.arm(point)
+    session = arena.open()
+    gradients = accumulate(session, work_().batches)
+    assert not armed.exists(), "nobody died"
+    require_recovered(session, gradients)
+
+
+def test_killed_after_a_snapshot(arena: Arena) -> None:
+    armed = arena.arm("after a snapshot")
+    session = arena.open(snapshot_every=3)
+    gradients = accumulate(session, work_().batches)
+    assert not armed.exists(), "nobody died"
+    require_recovered(session, gradients)
+
+
+def test_killed_between_two_mini_batches(arena: Arena) -> None:
+    session = arena.open()
+    batches = work_().batches
+    for batch in batches[:6]:
+        session.step_batch(batch).result(DEADLINE)
+    os.kill(arena.scheduler.cluster.info(session.workers[0]).pid, signal.SIGKILL)
+    for batch in batches[6:]:
+        session.step_batch(batch).result(DEADLINE)
+    require_recovered(session, session.gradients(expect=12).result(DEADLINE))
+
+
+def test_a_worker_that_hangs(arena: Arena) -> None:
+    session = arena.open()
+    batches = work_().batches
+    for batch in batches[:3]:
+        session.step_batch(batch).result(DEADLINE)
+    os.kill(arena.scheduler.cluster.info(session.workers[1]).pid, signal.SIGSTOP)
+    rest = [session.step_batch(batch) for batch in batches[3:]]
+    for future in rest:
+        future.result(DEADLINE)
+    require_recovered(session, session.gradients(expect=12).result(DEADLINE))
+
+
+def test_a_lease_outlives_its_worker(arena: Arena) -> None:
+    session = arena.open()
+    leases = [
+        session.forward(b.feeds, keep=True, index=b.index, weight=b.weight).result(DEADLINE).lease
+        for b in work_().batches
+    ]
+    os.kill(arena.scheduler.cluster.info(session.workers[1]).pid, signal.SIGKILL)
+    for lease in leases:
+        session.backward(lease).result(DEADLINE)
+    require_recovered(session, session.gradients(expect=12).result(DEADLINE))

@@ -1,0 +1,118 @@
+"""The same bits on Ray, whatever the partition, the replicas, the order, and the way to ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+
+import pytest
+
+import raygrad as rg
+from raygrad.client import networks
+from raygrad.proto.graph import Graph
+from raygrad.proto.operators.shape import Concatenate
+from raygrad.proto.plan import Mode, Placement, PlanKey
+from raygrad.scheduler.planner import make_plan
+from raygrad.scheduler.ray_cluster import RayCluster
+from raygrad.scheduler.scheduler import Scheduler
+
+from .random_graphs import even_placement, homes
+from .steps import DEADLINE, Work, accumulate, digest, one_by_one, work
+
+pytestmark = pytest.mark.ray
+
+NETWORKS = ("lenet", "resnet14", "siamese")
+
+
+@pytest.fixture(scope="module", params=["numpy", "torch-cpu"])
+def scheduler(request: pytest.FixtureRequest, ray_started: None) -> Iterator[Scheduler]:
+    """Four workers with one backend."""
+    scheduler = Scheduler(RayCluster(4, request.param))
+    yield scheduler
+    scheduler.close()
+
+
+@cache
+def work_of(name: str) -> Work:
+    """A step of a network."""
+    network = networks.resnet14(size=16) if name == "resnet14" else getattr(networks, name)()
+    return work(network.graph, network.parameters, rows=4)
+
+
+@cache
+def expected(name: str, backend: str) -> str:
+    """The bits of `rg.local()`."""
+    given = work_of(name)
+    with rg.local(given.graph, backend=backend, timeout=DEADLINE) as session:
+        session.put(given.parameters)
+        session.accumulate(given.batches, progress=False)
+        return digest(session.gradients(expect=len(given.batches)))
+
+
+def backend_of(scheduler: Scheduler) -> str:
+    return scheduler.cluster.info(0).backend
+
+
+@pytest.mark.parametrize("replicas_and_stages", [(1, 1), (2, 1), (1, 2), (1, 3), (2, 2)])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_partitions(scheduler: Scheduler, name: str, replicas_and_stages: tuple[int, int]) -> None:
+    replicas, stages = replicas_and_stages
+    given = work_of(name)
+    session = given.open(scheduler, even_placement(given.graph, stages), replicas)
+    assert digest(accumulate(session, given.batches)) == expected(name, backend_of(scheduler))
+    assert session.reruns == 0
+    session.close()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_another_order(scheduler: Scheduler, name: str) -> None:
+    given = work_of(name)
+    session = given.open(scheduler, even_placement(given.graph, 2), replicas=2)
+    assert digest(accumulate(session, given.batches[::-1])) == expected(name, backend_of(scheduler))
+    session.close()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_forward_and_backward_one_by_one(scheduler: Scheduler, name: str) -> None:
+    given = work_of(name)
+    session = given.open(scheduler, even_placement(given.graph, 2), replicas=2)
+    assert digest(one_by_one(session, given.batches)) == expected(name, backend_of(scheduler))
+    session.close()
+
+
+def test_an_edge_that_skips_two_stages(scheduler: Scheduler) -> None:
+    """Four stages through both branches; what the first stage knows joins in the last."""
+    given = work_of("siamese")
+    placement = by_layers(given.graph)
+    plan = make_plan(given.graph, placement, PlanKey(Mode.STEP, (("N", 4),), ("loss",)))
+    stage_of = {segment.id: segment.stage for segment in plan.segments}
+    edges = {(stage_of[e.source], stage_of[e.target]) for segment in plan.segments for e in segment.sends}
+    assert {(0, 3), (3, 0)} <= edges
+    session = given.open(scheduler, placement)
+    assert digest(accumulate(session, given.batches)) == expected("siamese", backend_of(scheduler))
+    session.close()
+
+
+def by_layers(graph: Graph) -> Placement:
+    """The siamese network by its layers, which both branches share; the rest where its inputs are."""
+    layers = {"conv1": 0, "conv2": 1, "fc1": 2, "fc2": 3}
+    stage_of: dict[int, int] = {}
+    for number in homes(graph):
+        node = graph[number]
+        before = [stage_of[ref.node] for ref in node.inputs if ref.node in stage_of]
+        joins = 3 if isinstance(node.operator, Concatenate) else 0
+        stage_of[number] = layers.get(node.label, max([joins, *before]))
+    return Placement(stage_of, len(layers))
+
+
+def test_two_sessions_at_once(scheduler: Scheduler) -> None:
+    """They share workers, and do not mind each other."""
+    names = ("lenet", "siamese")
+    sessions = [work_of(n).open(scheduler, even_placement(work_of(n).graph, 2), replicas=2) for n in names]
+    futures = [[s.step_batch(b) for b in work_of(n).batches] for s, n in zip(sessions, names, strict=True)]
+    for future in futures[0] + futures[1]:
+        future.result(DEADLINE)
+    found = [digest(s.gradients(expect=12).result(DEADLINE)) for s in sessions]
+    assert found == [expected(n, backend_of(scheduler)) for n in names]
+    for session in sessions:
+        session.close()
