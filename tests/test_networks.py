@@ -12,12 +12,15 @@ from torch import nn
 from torch.nn import functional as tf
 
 from raygrad.client import networks
+from raygrad.client.connect import connect
 from raygrad.client.functions import softplus
 from raygrad.client.local import local
 from raygrad.client.networks import Network
+from raygrad.client.session import Session
 from raygrad.proto.codec import encode
 from raygrad.proto.graph import Graph, Ref
 from raygrad.proto.tensor import DType
+from tests.test_cli import serving
 from tests.torch_networks import Array, LeNet, ResNet14, Siamese, loss_and_gradients, prepared
 
 Batches = Sequence[Mapping[str, Array]]
@@ -64,12 +67,17 @@ def halves(graph: Graph) -> dict[int, int]:
 
 
 def ours(network: Network, batches: Batches, backend: str) -> tuple[list[float], dict[str, Array]]:
-    """Losses, and the sum of the gradients as float64, on two replicas of two stages."""
+    """Losses, and the sum of the gradients, on two replicas of two stages in this process."""
     placement = halves(network.graph)
     with local(network.graph, backend=backend, workers=4, placement=placement, replicas=2) as session:
-        session.put(network.parameters)
-        losses = [float(r.outputs["loss"]) for r in session.accumulate(batches, progress=False)]
-        return losses, {n: g.astype(np.float64) for n, g in session.gradients().items()}
+        return step(session, network, batches)
+
+
+def step(session: Session, network: Network, batches: Batches) -> tuple[list[float], dict[str, Array]]:
+    """Losses, and the sum of the gradients as float64."""
+    session.put(network.parameters)
+    losses = [float(r.outputs["loss"]) for r in session.accumulate(batches, progress=False)]
+    return losses, {name: g.astype(np.float64) for name, g in session.gradients().items()}
 
 
 def theirs(
@@ -100,6 +108,30 @@ def test_float64_gradients_are_those_of_torch(case: str, backend: str) -> None:
     write, module, draw = CASES[case]
     network, batches = write("float64"), draw("float64")
     losses, gradients = ours(network, batches, backend)
+    expected_losses, expected = theirs(module(), network.parameters, batches, torch.float64)
+    np.testing.assert_allclose(losses, expected_losses, rtol=1e-13)
+    assert max(distances(gradients, expected).values()) <= 1e-11
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """A server in a process of its own, with four workers on Ray."""
+    options = ("--ray", "local", "--workers", "4", "--backend", "torch-cpu", "--listen", "127.0.0.1:0")
+    with serving(*options) as (process, ready):
+        assert ready, process.communicate(timeout=60)
+        yield ready.split()[4]
+        process.terminate()
+        process.communicate(timeout=60)
+
+
+@pytest.mark.ray
+@pytest.mark.parametrize("case", CASES)
+def test_float64_gradients_from_a_server_are_those_of_torch(case: str, address: str) -> None:
+    write, module, draw = CASES[case]
+    network, batches = write("float64"), draw("float64")
+    placement = halves(network.graph)
+    with connect(address, network.graph, placement=placement, replicas=2) as session:
+        losses, gradients = step(session, network, batches)
     expected_losses, expected = theirs(module(), network.parameters, batches, torch.float64)
     np.testing.assert_allclose(losses, expected_losses, rtol=1e-13)
     assert max(distances(gradients, expected).values()) <= 1e-11
