@@ -49,6 +49,9 @@ class Cluster(Protocol):
     def admit(self, worker: int) -> None:
         """`WorkerJoined` is being handled: commands reach the new worker from now on, not before."""
 
+    def flush(self) -> None:
+        """No further command is to be expected at the moment: submit what was held back to go together."""
+
     def pump(self) -> bool:
         """Do some queued work, if this cluster works inline; whether there was any."""
 

@@ -8,7 +8,7 @@ run their calls in order; nothing blocks inside a worker.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from raygrad.proto.plan import Mode, Plan, Segment
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 CALLS_AHEAD = 2
 """Calls submitted to a worker before the first is answered: hides the round trip."""
 
+GROUP = 2
+GROUP_SECONDS = 0.03
+"""On a replica of one stage, calls shorter than this are submitted in groups, since a call has a price."""
+
 
 class Dispatcher:
     """The part of the machine that submits."""
@@ -36,8 +40,10 @@ class Dispatcher:
         while self._start_one():
             pass
         for replica in self.machine.replicas:
-            while replica.health is Health.LIVE and self._submit_one(replica):
-                pass
+            if replica.health is Health.LIVE:
+                limits = [_limit(replica, slot) for slot in replica.slots]
+                while self._submit_one(replica, limits):
+                    pass
 
     def _start_one(self) -> bool:
         if not self.machine.waiting:
@@ -58,13 +64,13 @@ class Dispatcher:
         replica.active[batch.index] = batch
         return True
 
-    def _submit_one(self, replica: Replica) -> bool:
+    def _submit_one(self, replica: Replica, limits: Sequence[int]) -> bool:
         """Submit the most urgent ready segment."""
         ready = [
             (urgency(segment, order, plan.stages), plan, segment, batch)
             for order, batch in enumerate(replica.active.values())
             for plan, segment in ready_segments(batch)
-            if self._may_submit(replica, batch, plan, segment)
+            if self._may_submit(replica, batch, plan, segment, limits[segment.stage])
         ]
         if not ready:
             return False
@@ -72,7 +78,7 @@ class Dispatcher:
         self._submit(replica, batch, plan, segment)
         return True
 
-    def _may_submit(self, replica: Replica, batch: Batch, plan: Plan, segment: Segment) -> bool:
+    def _may_submit(self, replica: Replica, batch: Batch, plan: Plan, segment: Segment, limit: int) -> bool:
         """An idle worker gets what it can get; one that is busy, only calls that need not wait there.
 
         A call whose arguments are still being computed would hold up, in the worker's queue, what may come
@@ -83,8 +89,7 @@ class Dispatcher:
             return False
         outstanding = replica.slots[segment.stage].outstanding
         return not outstanding or (
-            outstanding < CALLS_AHEAD
-            and all(batch.key(plan, source) in batch.done for source in segment.after)
+            outstanding < limit and all(batch.key(plan, source) in batch.done for source in segment.after)
         )
 
     def _submit(self, replica: Replica, batch: Batch, plan: Plan, segment: Segment) -> None:
@@ -131,6 +136,13 @@ class Dispatcher:
             )
 
 
+def _limit(replica: Replica, slot: Slot) -> int:
+    """How many calls the slot's worker may have submitted: groups are refilled when one is through."""
+    if len(replica.slots) > 1 or slot.seconds > GROUP_SECONDS:
+        return CALLS_AHEAD
+    return 2 * GROUP if slot.outstanding <= GROUP else slot.outstanding
+
+
 def _ahead(replica: Replica, batch: Batch, stage: int) -> int:
     """How many mini-batches before this one have calls on the stage that are not yet submitted."""
     before = itertools.takewhile(lambda other: other is not batch, replica.active.values())
@@ -138,8 +150,11 @@ def _ahead(replica: Replica, batch: Batch, stage: int) -> int:
 
 
 def in_flight(stages: int) -> int:
-    """How many mini-batches a replica has under way: one per stage (1F1B), and one to hide round trips."""
-    return stages + 1
+    """How many mini-batches a replica has under way: one per stage (1F1B), and one to hide round trips.
+
+    With one stage, none of them keeps activations while another runs: two groups.
+    """
+    return stages + 1 if stages > 1 else 2 * GROUP
 
 
 def urgency(segment: Segment, order: int, stages: int) -> float:

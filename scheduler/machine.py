@@ -212,6 +212,7 @@ class Machine:
             s for p in batch.plans if p.id == event.key.plan for s in p.segments if s.id == event.key.segment
         )
         batch.done.add(event.key)
+        replica.slots[segment.stage].seconds = event.reply.seconds
         batch.outputs.update(event.reply.outputs)
         batch.input_gradients.update(event.reply.input_gradients)
         if event.reply.added:
@@ -385,7 +386,8 @@ class Machine:
             ):
                 slot.snapshot = slot.arrived
                 slot.forget_arrived()
-        self._forget_safe_feeds()
+        if not self.pending:  # else the step ends here, and all its feeds with it
+            self._forget_safe_feeds()
 
     def _forget_safe_feeds(self) -> None:
         """Drop the feeds of mini-batches that every stage has in a snapshot."""

@@ -33,6 +33,7 @@ class Slot:
     tensors: dict[str, int] = field(default_factory=dict)  # parameters on the worker → their version
     ready: set[tuple[str, int]] = field(default_factory=set)  # (plan, version) that need nothing sent
     outstanding: int = 0  # calls submitted and not answered
+    seconds: float = 0.0  # that its latest call took
     snapshot: Snapshot | None = None  # the newest of this step that holds committed mini-batches only
     arrived: Snapshot | None = None  # a newer one, of which mini-batches are still under way on other stages
     snapshotting: bool = False  # asked for, and not yet the newest

@@ -169,6 +169,8 @@ class Scheduler:
             except queue.Empty:
                 item = (None, DeadlinePassed())
             self._handle(*item)
+            if self._queue.empty():
+                self.cluster.flush()
 
     def _patience(self) -> float:
         """Seconds until the next deadline, at most one."""
@@ -192,7 +194,7 @@ class Scheduler:
         try:
             session.handle(event)
         except Exception as exc:
-            log.exception("session failed", session=session.id, event=type(event).__name__)
+            log.exception("session failed", session=session.id, happened=type(event).__name__)
             session.abort(RaygradError(f"the session failed: {type(exc).__name__}: {exc}"))
 
     # -- ending -------------------------------------------------------------------------------

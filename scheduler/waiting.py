@@ -24,6 +24,8 @@ def when_done(future: Future[T], act: Callable[[Future[T]], None]) -> None:
 
 async def settled(future: Future[T]) -> T:
     """The future's result. A cancelled wait leaves the future alone: the work may have other waiters."""
+    if future.done():
+        return future.result()
     done = asyncio.Event()
     when_done(future, lambda _: done.set())
     await done.wait()

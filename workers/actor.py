@@ -49,7 +49,7 @@ class WorkerActor:
 
     def run_all(self, before: Sequence[Step], calls: Sequence[Call]) -> list[Reply | RaygradError]:
         """Run segments that send nothing to other stages, one after the other; each has its own outcome."""
-        self._prepare(before)
+        self.prepare(before)
         return [self._outcome(call) for call in calls]
 
     def _outcome(self, call: Call) -> Reply | RaygradError:
