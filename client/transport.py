@@ -38,6 +38,8 @@ OPTIONS = (
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 20_000),
 )
+BROKEN_WRITE = "Internal error from Core"
+"""How grpc.aio says that the connection broke while it was writing, in a status that means something else."""
 FIRST_DELAY, LONGEST_DELAY = 0.05, 2.0  # seconds between retries
 
 
@@ -109,7 +111,9 @@ class Link:
         status = rpc_status.from_call(exc)  # type: ignore[arg-type]  # has what it reads of a call
         if status is not None:
             return from_status(status)
-        error = from_code(exc.code().name, exc.details() or "no details")
+        details = exc.details() or "no details"
+        broken = details.startswith(BROKEN_WRITE)
+        error = from_code("UNAVAILABLE" if broken else exc.code().name, details)
         if isinstance(error, UnavailableError):
             error.message = f"no server answers at {self.target}: {error.message}"
         if isinstance(error, DeadlineError):
