@@ -50,7 +50,7 @@ lint: $(STAMP) ## Check style (ruff), format (ruff) and types (mypy, strict)
 bench: $(BENCHMARKS:%=bench-%) ## Run the benchmarks; `make bench-round_trip` runs one of them
 
 $(BENCHMARKS:%=bench-%): bench-%: $(STAMP)
-	$(BIN)/python benchmarks/$*.py $(ARGS)
+	PYTHONPATH=. $(BIN)/python benchmarks/$*.py $(ARGS)
 
 # The -I maps the import path of the output to the folder of the source, so imports come out right unpatched.
 proto: $(STAMP) ## Generate the gRPC code from proto/v1/raygrad.proto

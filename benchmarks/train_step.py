@@ -1,0 +1,119 @@
+"""A training step through the service against the same network in plain PyTorch.
+
+LeNet (batch 64, 1×28×28) and ResNet-14 (batch 64, 3×32×32), 8 mini-batches to a step. raygrad: a
+client here, a server of its own process, two workers on Ray, over a real socket. The peer: PyTorch in
+this process, its default threads, default layout; PyTorch's channels-last layout is measured too. They
+take turns in one run, and the server is idle while PyTorch runs.
+
+The shares of a mini-batch's wall time are by the CPU seconds of processes: `kernels` inside the
+workers' calls, `ray` the rest of the workers and Ray's own processes, `grpc` this client, and
+`scheduler` the server's process (its half of gRPC and Ray's driver included).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+
+import harness
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from processes import CpuSeconds
+from serving import server
+
+import raygrad as rg
+from tests.torch_networks import LeNet, ResNet14
+
+MINI_BATCHES = 8
+BATCH = 64
+
+NETWORKS: dict[str, tuple[Callable[[], rg.networks.Network], Callable[[], torch.nn.Module], tuple[int, ...]]] = {
+    "lenet": (rg.networks.lenet, LeNet, (1, 28, 28)),
+    "resnet14": (rg.networks.resnet14, ResNet14, (3, 32, 32)),
+}
+
+
+def mini_batches(shape: tuple[int, ...]) -> list[dict[str, NDArray[np.generic]]]:
+    """Random images and labels: what is in them does not change the time."""
+    rng = np.random.default_rng(0)
+    return [
+        {
+            "x": rng.standard_normal((BATCH, *shape), dtype=np.float32),
+            "y": rng.integers(0, 10, BATCH, dtype=np.int64),
+        }
+        for _ in range(MINI_BATCHES)
+    ]
+
+
+def plain_step(module: torch.nn.Module, feeds: list[dict[str, NDArray[np.generic]]], layout: torch.memory_format) -> Callable[[], None]:
+    """A step of plain PyTorch: zero the gradients, add up those of all mini-batches."""
+    module = module.to(memory_format=layout)
+    tensors = [(torch.from_numpy(f["x"]).to(memory_format=layout), torch.from_numpy(f["y"])) for f in feeds]
+
+    def step() -> None:
+        torch.set_num_threads(os.cpu_count() or 1)
+        module.zero_grad(set_to_none=True)
+        for x, y in tensors:
+            module(x, y).backward()
+
+    return step
+
+
+def raygrad_step(session: rg.Session, network: rg.networks.Network, feeds: list[dict[str, NDArray[np.generic]]]) -> Callable[[], None]:
+    """A step through the service: new parameters, all mini-batches, the gradients."""
+
+    def step() -> None:
+        session.put(network.parameters)
+        session.accumulate(feeds, progress=False)
+        session.gradients(expect=len(feeds))
+
+    return step
+
+
+def measure(name: str, address: str, server_pid: int, rounds: int) -> dict[str, float]:
+    """The figures of one network."""
+    make, make_module, shape = NETWORKS[name]
+    network, feeds = make(), mini_batches(shape)
+    with rg.connect(address, network.graph) as session:
+        ours = raygrad_step(session, network, feeds)
+        ours()  # plans, compiles and warms up
+        seconds = harness.medians(
+            harness.interleave(
+                {
+                    "raygrad": ours,
+                    "torch": plain_step(make_module(), feeds, torch.contiguous_format),
+                    "torch_channels_last": plain_step(make_module(), feeds, torch.channels_last),
+                },
+                rounds,
+            )
+        )
+        shares = cpu_shares(ours, server_pid, rounds)
+    figures = {f"{side}_ms": 1e3 * s / MINI_BATCHES for side, s in seconds.items()}
+    figures["ratio"] = seconds["torch"] / seconds["raygrad"]
+    figures["ratio_channels_last"] = seconds["torch_channels_last"] / seconds["raygrad"]
+    return {f"train_step.{name}.{key}": value for key, value in {**figures, **shares}.items()}
+
+
+def cpu_shares(step: Callable[[], None], server_pid: int, rounds: int) -> Mapping[str, float]:
+    """CPU milliseconds per mini-batch, by what they were spent on."""
+    before = CpuSeconds.now(server_pid)
+    for _ in range(rounds):
+        step()
+    spent = CpuSeconds.now(server_pid) - before
+    each = 1e3 / (rounds * MINI_BATCHES)
+    return {f"cpu_ms.{name}": value * each for name, value in spent.as_map().items()}
+
+
+def main() -> None:
+    """Run, print, and write the figures if asked to."""
+    options = harness.parser(__doc__, rounds=12).parse_args()
+    figures: dict[str, float] = {}
+    with server(workers=2, backend="torch-cpu") as running:
+        for name in NETWORKS:
+            figures |= measure(name, running.address, running.pid, options.rounds)
+    harness.report(figures, options.json)
+
+
+if __name__ == "__main__":
+    main()
