@@ -14,6 +14,7 @@ from raygrad.proto.messages import PlanSummary, SessionOptions
 from raygrad.proto.plan import Mode, Placement, Plan, PlanKey
 from raygrad.proto.tensor import TensorType
 
+from .admission import admit
 from .drawing import plan_svg
 from .partition import choose
 from .planner import make_plan, owners
@@ -65,8 +66,18 @@ class Plans:
         with self._lock:
             if key not in self._plans:
                 check_bound(self._graph.bind(dict(key.sizes)), self._scheduler.settings.limits)
-                self._plans[key] = make_plan(self._graph, self._decide(dict(key.sizes)).placement, key)
+                spread = self._decide(dict(key.sizes))
+                plan = make_plan(self._graph, spread.placement, key)
+                admit(plan, spread.owned, self._options.accumulation == "exact", self.worker_memory)
+                self._plans[key] = plan
             return self._plans[key]
+
+    @property
+    def worker_memory(self) -> int:
+        """Bytes that each worker may use: the device's, shared by the workers if it is the host."""
+        cluster = self._scheduler.cluster
+        info = cluster.info(cluster.workers[0])
+        return info.memory if info.backend == "torch-cuda" else info.memory // len(cluster.workers)
 
     def output_types(self, sizes: Mapping[str, int]) -> dict[str, TensorType]:
         """The types of the outputs for these sizes."""

@@ -235,10 +235,8 @@ class RayCluster:
 
     def _ran_all(self, worker: int, actor: Actor, keys: Sequence[CallKey], done: Future[Any]) -> None:
         error = done.exception()
-        if error is not None:
-            outcomes = [self._explain(worker, actor, error)] * len(keys)
-        else:
-            outcomes = done.result()
+        outcomes: Sequence[Reply | RaygradError | None]
+        outcomes = done.result() if error is None else [self._explain(worker, actor, error)] * len(keys)
         for key, outcome in zip(keys, outcomes, strict=True):
             self._tell(worker, key, outcome)
 

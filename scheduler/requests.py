@@ -20,6 +20,7 @@ from raygrad.proto.plan import Mode, Plan
 from raygrad.workers.accumulator import Snapshot
 from raygrad.workers.store import RunKey
 
+from .admission import admit_lease
 from .batch import Batch, State
 from .events import (
     Answer,
@@ -78,6 +79,8 @@ class Requests:
             raise StepClosedError(
                 f"step {machine.step} is closed: mini-batch {index} came after its gradients were asked"
             )
+        if event.plan.key.mode is Mode.FORWARD:
+            admit_lease(event.plan, self._leased_bytes(event.plan.stages), machine.layout.worker_memory)
         batch = machine.batches[index] = self._batch(event, index)
         machine.feed_bytes += batch.feed_bytes
         if event.plan.key.mode is Mode.FORWARD:
@@ -85,6 +88,11 @@ class Requests:
             machine.leases[f"{machine.layout.session}/{machine.step}/{index}/{self._leases}"] = index
         machine.waiting.append(batch)
         machine.press_for_room()
+
+    def _leased_bytes(self, stages: int) -> list[int]:
+        """What the leases keep, by stage, if one replica held them all."""
+        plans = [self.machine.batches[index].forward for index in self.machine.leases.values()]
+        return [sum(plan.saved_bytes[stage] for plan in plans) for stage in range(stages)]
 
     def _batch(self, event: Received, index: int) -> Batch:
         run = RunKey(self.machine.layout.session, self.machine.step, index, -1)

@@ -357,6 +357,7 @@ class Session:
             self.options,
             settings.feed_budget,
             settings.call_timeout,
+            self._plans.worker_memory,
         )
         return Machine(layout)
 

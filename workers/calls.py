@@ -58,3 +58,4 @@ class WorkerInfo:
     backend: str
     fingerprint: str
     pid: int
+    memory: int  # bytes that its device has

@@ -50,7 +50,12 @@ class Executor:
     def info(self) -> WorkerInfo:
         """What the worker is: compared when it joins, since bits depend on it."""
         return WorkerInfo(
-            version("raygrad"), catalogue_digest(), self.backend.name, self.backend.fingerprint(), os.getpid()
+            version("raygrad"),
+            catalogue_digest(),
+            self.backend.name,
+            self.backend.fingerprint(),
+            os.getpid(),
+            self.backend.memory(),
         )
 
     # -- a session's life ---------------------------------------------------------------------

@@ -9,9 +9,11 @@ graph changes no bit; whatever layout its results have, the program brings them 
 from __future__ import annotations
 
 import contextlib
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 from raygrad.proto.errors import ConfigurationError, UnknownOperatorError
@@ -76,6 +78,10 @@ class Backend(ABC):
     def fingerprint(self) -> str:
         """What the bits depend on: backend, library versions, instruction set or GPU model, threads."""
 
+    def memory(self) -> int:
+        """Bytes of memory that the device has."""
+        return host_memory()
+
     @contextlib.contextmanager
     def scope(self) -> Iterator[None]:
         """Around every run: one compute thread, no autograd, deterministic algorithms; restored after."""
@@ -89,6 +95,17 @@ class Backend(ABC):
     ) -> Kernel:
         """The kernel of `operator` for these bound types."""
         return find(operator, self.family)(operator, Site(self, inputs, outputs))
+
+
+_CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+
+
+def host_memory() -> int:
+    """Bytes of memory of this machine, or of the container that this process runs in."""
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with contextlib.suppress(OSError, ValueError):  # no control group, or no limit ("max")
+        return min(physical, int(_CGROUP_LIMIT.read_text()))
+    return physical
 
 
 _factories: dict[tuple[str, type[Operator]], Factory] = {}

@@ -55,6 +55,11 @@ class TorchBackend(Backend):
     def layout(self, type: TensorType) -> Callable[[Tensor], Tensor]:
         return placing(type.static)
 
+    def memory(self) -> int:
+        if self.device.type == "cpu":
+            return super().memory()
+        return int(torch.cuda.get_device_properties(self.device).total_memory)
+
     def fingerprint(self) -> str:
         return f"torch {torch.__version__}; {self._device_model()}; 1 thread"
 
