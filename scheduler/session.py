@@ -16,12 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from raygrad.proto.errors import (
-    ConfigurationError,
-    MissingTensorError,
     RaygradError,
-    SizeError,
 )
-from raygrad.proto.feed import check_feed
 from raygrad.proto.graph import Graph
 from raygrad.proto.messages import (
     ForwardResult,
@@ -32,7 +28,7 @@ from raygrad.proto.messages import (
     StepResult,
 )
 from raygrad.proto.plan import Mode, Plan, PlanKey
-from raygrad.proto.tensor import Array, TensorType
+from raygrad.proto.tensor import Array
 from raygrad.workers.accumulator import merge
 
 from .events import (
@@ -51,6 +47,7 @@ from .events import (
 from .machine import Layout, Machine
 from .plans import Plans
 from .promises import Promises, compute, then
+from .signature import Signature
 
 if TYPE_CHECKING:
     from .scheduler import Scheduler
@@ -67,9 +64,7 @@ class Session:
         self.graph = graph
         self.options = options
         self._scheduler = scheduler
-        self._tensor_types = _static({**graph.parameters, **graph.buffers})
-        self._feed_types = {name: node.types[0] for name, node in graph.inputs.items()}
-        self._has_loss = _check_loss(graph, options.loss)
+        self._signature = Signature(graph, options.loss)
         self._tensors: dict[str, Array] = {}
         self._machine: Machine | None = None
         self._plans = Plans(graph, options, scheduler)
@@ -85,8 +80,7 @@ class Session:
         """Set parameters and buffers, between steps. The arrays must not be changed afterwards."""
 
         def event(token: Token) -> TensorsPut:
-            given = {name: self._tensor_types[name] for name in tensors if name in self._tensor_types}
-            check_feed(given, tensors)
+            self._signature.check_tensors(tensors)
             return TensorsPut(token, dict(tensors))
 
         return self._request(event)
@@ -99,16 +93,12 @@ class Session:
 
     def step_batch(self, batch: MiniBatch, step: int | None = None) -> Future[StepResult]:
         """Forward, backward and one contribution to the step's gradients."""
-        if not self._has_loss:
-            raise MissingTensorError(
-                f"there is no scalar output {self.options.loss!r} to start the backward pass from"
-            )
-
-        weight = _finite(batch.weight)
         return self._planned(
             Mode.STEP,
-            lambda: check_feed(self._feed_types, batch.feeds),
-            lambda token, plan: Received(token, plan, dict(batch.feeds), batch.index, step, weight),
+            lambda: self._signature.check_step_batch(batch.feeds, batch.weight),
+            lambda token, plan: Received(
+                token, plan, dict(batch.feeds), batch.index, step, float(batch.weight)
+            ),
             seeded=(self.options.loss,),
         )
 
@@ -124,8 +114,8 @@ class Session:
         """The outputs; with `keep`, the activations stay under a lease, and the mini-batch joins the step."""
         return self._planned(
             Mode.FORWARD if keep else Mode.EVALUATE,
-            lambda: check_feed(self._feed_types, feeds),
-            lambda token, plan: Received(token, plan, dict(feeds), index, step, _finite(weight)),
+            lambda: self._signature.check_batch(feeds, weight),
+            lambda token, plan: Received(token, plan, dict(feeds), index, step, float(weight)),
         )
 
     def backward(
@@ -135,12 +125,12 @@ class Session:
 
         Returns the gradients of the inputs named in `input_gradients`.
         """
-        given = self._one() if cotangents is None else dict(cotangents)
+        given = self._signature.one() if cotangents is None else dict(cotangents)
 
         def sizes() -> dict[str, int]:
             bound = self._leased_sizes(lease)
             outputs = self._plans.output_types(bound)
-            check_feed({name: t for name, t in outputs.items() if name in given}, given)
+            self._signature.check_cotangents(outputs, given)
             return bound
 
         return self._planned(
@@ -308,7 +298,7 @@ class Session:
             self._tensors = {**self._tensors, **event.tensors}
             self._promises.settle(event.token)
         elif isinstance(event, (GradientsRequested, ReleaseRequested, BackwardRequested)):
-            machine = Machine(Layout(self.id, (), (self._tensor_types,), {}, self.options))
+            machine = Machine(Layout(self.id, (), (self._signature.tensors,), {}, self.options))
             machine.adopt(self._tensors)
             answers = [c for c in machine.handle(event) if isinstance(c, Answer)]
             for answer in answers:
@@ -353,7 +343,7 @@ class Session:
             self.id,
             spread.workers,
             spread.owned,
-            self._one() if self._has_loss else {},
+            self._signature.one(),
             self.options,
             settings.feed_budget,
             settings.call_timeout,
@@ -361,45 +351,8 @@ class Session:
         )
         return Machine(layout)
 
-    def _one(self) -> dict[str, Array]:
-        if not self._has_loss:
-            raise MissingTensorError(f"there is no scalar output {self.options.loss!r}: give the cotangents")
-        dtype = self.graph.type(self.graph.outputs[self.options.loss]).dtype
-        return {self.options.loss: np.ones((), dtype.numpy)}
-
     def _leased_sizes(self, lease: str) -> dict[str, int]:
         machine = self._machine
         index = machine.leases.get(lease) if machine else None
         batch = machine.batches.get(index) if machine and index is not None else None
         return dict(batch.forward.key.sizes) if batch else dict.fromkeys(self.graph.sizes, 1)
-
-
-def _static(nodes: Mapping[str, Any]) -> dict[str, TensorType]:
-    """The types of parameters and buffers: they outlive mini-batches, so their sizes are numbers."""
-    for name, node in nodes.items():
-        if any(isinstance(size, str) for size in node.types[0].shape):
-            raise SizeError(
-                f"{name!r} is {node.types[0]}: parameters and buffers need numbers", node=node.title
-            )
-    return {name: node.types[0] for name, node in nodes.items()}
-
-
-def _check_loss(graph: Graph, loss: str) -> bool:
-    """Whether the graph has the loss; an output of that name must be a floating-point scalar."""
-    if loss not in graph.outputs:
-        if loss != SessionOptions.loss:
-            raise ConfigurationError(
-                f"there is no output {loss!r} to be the loss; there are {sorted(graph.outputs)}"
-            )
-        return False
-    found = graph.type(graph.outputs[loss])
-    if found.rank or not found.dtype.is_floating:
-        node = graph[graph.outputs[loss].node].title
-        raise ConfigurationError(f"the loss {loss!r} must be a floating-point scalar, not {found}", node=node)
-    return True
-
-
-def _finite(weight: float) -> float:
-    if not np.isfinite(weight):
-        raise ConfigurationError(f"a mini-batch's weight must be finite, got {weight}")
-    return float(weight)
