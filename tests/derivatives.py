@@ -6,25 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pytest
 import torch
 
 from raygrad.proto.autodiff import gradients
 from raygrad.proto.builder import Builder
 from raygrad.proto.operators.base import Operator
 from raygrad.workers.kernels.base import Backend
-from raygrad.workers.kernels.numpy import NumpyBackend
-from raygrad.workers.kernels.torch import TorchBackend
 from tests.evaluate import Array, evaluate
-
-NUMPY = NumpyBackend()
-BACKENDS: tuple[Backend, ...] = (
-    NUMPY,
-    TorchBackend("cpu"),
-    *([TorchBackend("cuda")] if torch.cuda.is_available() else []),
-)
-
-every_backend = pytest.mark.parametrize("backend", BACKENDS, ids=lambda b: b.name)
 
 Cotangents = Mapping[int, Array]
 """Cotangents by the output they belong to; the other outputs have none."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
+from raygrad.client import networks
 from raygrad.proto.codec import encode
 from raygrad.proto.graph import Graph
 from raygrad.proto.messages import Gradients, MiniBatch, SessionOptions
@@ -17,6 +19,7 @@ from raygrad.scheduler.scheduler import Scheduler
 from raygrad.scheduler.session import Session
 
 DEADLINE = 60.0  # seconds: no wait takes longer
+NETWORKS = ("lenet", "resnet14", "siamese")
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,13 @@ def work(graph: Graph, parameters: Mapping[str, Array], count: int = 12, rows: i
         MiniBatch(_feeds(graph, rng, n), i, w) for i, (n, w) in enumerate(zip(sizes, weights, strict=True))
     ]
     return Work(graph, parameters, batches)
+
+
+@cache
+def network_work(name: str) -> Work:
+    """A step of one of the `NETWORKS`, images of ResNet-14 smaller than usual."""
+    network = networks.resnet14(size=16) if name == "resnet14" else getattr(networks, name)()
+    return work(network.graph, network.parameters, rows=4)
 
 
 def _feeds(graph: Graph, rng: np.random.Generator, rows: int) -> dict[str, Array]:

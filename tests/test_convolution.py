@@ -15,7 +15,8 @@ from raygrad.proto.operators.window import Padding
 from raygrad.proto.tensor import DType, TensorType
 from raygrad.workers.kernels.base import Backend
 from raygrad.workers.kernels.numpy import convolution as numpy_convolution
-from tests.derivatives import NUMPY, assert_same, drawn, every_backend, ours, theirs
+from tests.backends import NUMPY, every_backend
+from tests.derivatives import assert_same, drawn, ours, theirs
 from tests.evaluate import run
 
 FUNCTIONS = (torch.conv1d, torch.conv2d, torch.conv3d)

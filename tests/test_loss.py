@@ -12,7 +12,8 @@ from raygrad.proto.errors import TypeMismatchError
 from raygrad.proto.operators.loss import CrossEntropy, CrossEntropyGrad, LogSoftmax
 from raygrad.proto.tensor import DType, TensorType
 from raygrad.workers.kernels.base import Backend
-from tests.derivatives import assert_same, drawn, every_backend, ours, theirs
+from tests.backends import every_backend
+from tests.derivatives import assert_same, drawn, ours, theirs
 from tests.evaluate import run
 
 

@@ -12,7 +12,8 @@ from raygrad.proto.errors import TypeMismatchError
 from raygrad.proto.operators.normalization import BatchNorm, BatchNormGrad, BatchNormInference
 from raygrad.proto.tensor import DType, TensorType
 from raygrad.workers.kernels.base import Backend
-from tests.derivatives import NUMPY, assert_same, drawn, every_backend, ours, theirs
+from tests.backends import NUMPY, every_backend
+from tests.derivatives import assert_same, drawn, ours, theirs
 from tests.evaluate import run
 
 every_rank = pytest.mark.parametrize("shape", [(6, 3), (4, 3, 5), (4, 3, 5, 2), (2, 3, 2, 3, 2)], ids=str)

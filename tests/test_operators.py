@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-import torch
 
 from raygrad.proto import operators  # noqa: F401  (fills the registry)
 from raygrad.proto.builder import Builder
@@ -14,21 +13,17 @@ from raygrad.proto.operators.base import Operator
 from raygrad.proto.operators.source import NamedTensor
 from raygrad.proto.tensor import DType
 from raygrad.workers.kernels.base import Backend, has_kernel, takes_views
-from raygrad.workers.kernels.numpy import NumpyBackend
-from raygrad.workers.kernels.torch import TorchBackend
+from tests.backends import BACKENDS, every_backend
 from tests.evaluate import Array, apply, run
 from tests.finite_differences import Differentiable, check_gradient
 from tests.samples import SAMPLES
 from tests.sampling import LARGE, SMALL, Sample
 
-CUDA = [TorchBackend("cuda")] if torch.cuda.is_available() else []
-BACKENDS: tuple[Backend, ...] = (NumpyBackend(), TorchBackend("cpu"), *CUDA)
 FLOATING = (DType.float64, DType.float32)
 RELATIVE = {DType.float64: 1e-12, DType.float32: 2e-5, DType.float16: 2e-3, DType.bfloat16: 2e-2}
 
 every_operator = pytest.mark.parametrize("operator", Operator.registry.values(), ids=lambda op: op.name)
 every_sample = pytest.mark.parametrize("sample", SAMPLES, ids=repr)
-every_backend = pytest.mark.parametrize("backend", BACKENDS, ids=lambda b: b.name)
 every_dtype = pytest.mark.parametrize("floating", FLOATING, ids=lambda d: d.value)
 
 

@@ -13,7 +13,8 @@ from raygrad.proto.errors import SizeError, TypeMismatchError
 from raygrad.proto.operators.pooling import AvgPool, AvgPoolGrad, MaxPool, MaxPoolGrad
 from raygrad.proto.tensor import DType, TensorType
 from raygrad.workers.kernels.base import Backend
-from tests.derivatives import assert_same, drawn, every_backend, ours, theirs
+from tests.backends import every_backend
+from tests.derivatives import assert_same, drawn, ours, theirs
 from tests.evaluate import Array, run
 
 MAX = (torch.nn.functional.max_pool1d, torch.nn.functional.max_pool2d, torch.nn.functional.max_pool3d)

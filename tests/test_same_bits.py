@@ -8,7 +8,6 @@ from functools import cache
 import pytest
 
 import raygrad as rg
-from raygrad.client import networks
 from raygrad.proto.graph import Graph
 from raygrad.proto.operators.shape import Concatenate
 from raygrad.proto.plan import Mode, Placement, PlanKey
@@ -17,11 +16,9 @@ from raygrad.scheduler.ray_cluster import RayCluster
 from raygrad.scheduler.scheduler import Scheduler
 
 from .random_graphs import even_placement, homes
-from .steps import DEADLINE, Work, accumulate, digest, one_by_one, work
+from .steps import DEADLINE, NETWORKS, accumulate, digest, network_work, one_by_one
 
 pytestmark = pytest.mark.ray
-
-NETWORKS = ("lenet", "resnet14", "siamese")
 
 
 @pytest.fixture(scope="module", params=["numpy", "torch-cpu"])
@@ -33,16 +30,9 @@ def scheduler(request: pytest.FixtureRequest, ray_started: None) -> Iterator[Sch
 
 
 @cache
-def work_of(name: str) -> Work:
-    """A step of a network."""
-    network = networks.resnet14(size=16) if name == "resnet14" else getattr(networks, name)()
-    return work(network.graph, network.parameters, rows=4)
-
-
-@cache
 def expected(name: str, backend: str) -> str:
     """The bits of `rg.local()`."""
-    given = work_of(name)
+    given = network_work(name)
     with rg.local(given.graph, backend=backend, timeout=DEADLINE) as session:
         session.put(given.parameters)
         session.accumulate(given.batches, progress=False)
@@ -57,7 +47,7 @@ def backend_of(scheduler: Scheduler) -> str:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_partitions(scheduler: Scheduler, name: str, replicas_and_stages: tuple[int, int]) -> None:
     replicas, stages = replicas_and_stages
-    given = work_of(name)
+    given = network_work(name)
     session = given.open(scheduler, even_placement(given.graph, stages), replicas)
     assert digest(accumulate(session, given.batches)) == expected(name, backend_of(scheduler))
     assert session.reruns == 0
@@ -66,7 +56,7 @@ def test_partitions(scheduler: Scheduler, name: str, replicas_and_stages: tuple[
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_another_order(scheduler: Scheduler, name: str) -> None:
-    given = work_of(name)
+    given = network_work(name)
     session = given.open(scheduler, even_placement(given.graph, 2), replicas=2)
     assert digest(accumulate(session, given.batches[::-1])) == expected(name, backend_of(scheduler))
     session.close()
@@ -74,7 +64,7 @@ def test_another_order(scheduler: Scheduler, name: str) -> None:
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_forward_and_backward_one_by_one(scheduler: Scheduler, name: str) -> None:
-    given = work_of(name)
+    given = network_work(name)
     session = given.open(scheduler, even_placement(given.graph, 2), replicas=2)
     assert digest(one_by_one(session, given.batches)) == expected(name, backend_of(scheduler))
     session.close()
@@ -82,7 +72,7 @@ def test_forward_and_backward_one_by_one(scheduler: Scheduler, name: str) -> Non
 
 def test_an_edge_that_skips_two_stages(scheduler: Scheduler) -> None:
     """Four stages through both branches; what the first stage knows joins in the last."""
-    given = work_of("siamese")
+    given = network_work("siamese")
     placement = by_layers(given.graph)
     plan = make_plan(given.graph, placement, PlanKey(Mode.STEP, (("N", 4),), ("loss",)))
     stage_of = {segment.id: segment.stage for segment in plan.segments}
@@ -108,8 +98,12 @@ def by_layers(graph: Graph) -> Placement:
 def test_two_sessions_at_once(scheduler: Scheduler) -> None:
     """They share workers, and do not mind each other."""
     names = ("lenet", "siamese")
-    sessions = [work_of(n).open(scheduler, even_placement(work_of(n).graph, 2), replicas=2) for n in names]
-    futures = [[s.step_batch(b) for b in work_of(n).batches] for s, n in zip(sessions, names, strict=True)]
+    sessions = [
+        network_work(n).open(scheduler, even_placement(network_work(n).graph, 2), replicas=2) for n in names
+    ]
+    futures = [
+        [s.step_batch(b) for b in network_work(n).batches] for s, n in zip(sessions, names, strict=True)
+    ]
     for future in futures[0] + futures[1]:
         future.result(DEADLINE)
     found = [digest(s.gradients(expect=12).result(DEADLINE)) for s in sessions]

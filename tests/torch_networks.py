@@ -113,11 +113,14 @@ def prepared(
 
 
 def loss_and_gradients(module: nn.Module, feeds: Mapping[str, Array]) -> tuple[float, dict[str, Array]]:
-    """The loss of a mini-batch, and its gradients by parameter, as float64; feeds take the module's dtype."""
+    """The loss of a mini-batch, and its gradients by parameter, as float64.
+
+    Feeds take the module's dtype and go to its device.
+    """
     first = next(module.parameters())
-    tensors = {name: torch.tensor(array) for name, array in feeds.items()}
+    tensors = {name: torch.tensor(array, device=first.device) for name, array in feeds.items()}
     module.zero_grad()
     loss = module(**{n: t.to(first.dtype) if t.is_floating_point() else t for n, t in tensors.items()})
     loss.backward()
     found = {name: parameter.grad for name, parameter in module.named_parameters()}
-    return loss.item(), {n: np.asarray(g.double()) for n, g in found.items() if g is not None}
+    return loss.item(), {n: np.asarray(g.double().cpu()) for n, g in found.items() if g is not None}
