@@ -219,9 +219,7 @@ class Machine:
         if event.reply.added:
             self.contributions.add(segment.stage, batch.index, replica.number)
             self._count_addition(replica.slots[segment.stage])
-        if batch.finished():
-            del replica.active[batch.index]
-            self._complete(batch)
+        self.complete_if_finished(batch)
 
     def _answered(self, key: CallKey) -> bool:
         call = self.calls.pop(key, None)
@@ -262,8 +260,11 @@ class Machine:
             return None, None
         return batch, self.replicas[batch.replica]
 
-    def _complete(self, batch: Batch) -> None:
-        """All segments are done: answer, and keep what the step still needs."""
+    def complete_if_finished(self, batch: Batch) -> None:
+        """When all segments are done (backward there may be none): answer, and keep what the step needs."""
+        if not batch.finished():
+            return
+        del self.replicas[batch.replica].active[batch.index]
         if not batch.in_step:
             del self.evaluations[batch.index]
             self.answer(batch, ForwardResult(batch.outputs))

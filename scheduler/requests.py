@@ -154,6 +154,8 @@ class Requests:
             batch.state = State.RUNNING
             machine.replicas[batch.replica].active[batch.index] = batch
         machine.end_lease(event.lease, "had its backward pass")
+        if batch.state is State.RUNNING:
+            machine.complete_if_finished(batch)
 
     def release(self, event: ReleaseRequested) -> None:
         """Give a lease up; its mini-batch leaves the step."""
