@@ -244,11 +244,16 @@ class LocalCluster:
                 self._report(
                     command.key.run.session, SegmentFailed(command.worker, command.key, None), sure=True
                 )
-        for worker, queue in self._queues.items():
-            for command in [c for c in queue if isinstance(c, Run)]:
-                if any(self._is_lost(key, command.key.segment) for key in command.needs):
-                    queue.remove(command)
-                    self._report(command.key.run.session, SegmentFailed(worker, command.key, None), sure=True)
+        while stranded := self._stranded():
+            self._queues[stranded.worker].remove(stranded)
+            session = stranded.key.run.session
+            self._report(session, SegmentFailed(stranded.worker, stranded.key, None), sure=True)
+
+    def _stranded(self) -> Run | None:
+        """A queued call that waits for a result that will not come."""
+        queued = (c for q in self._queues.values() for c in q)
+        calls = (c for c in queued if isinstance(c, Run))
+        return next((c for c in calls if any(self._is_lost(key, c.key.segment) for key in c.needs)), None)
 
     def _is_lost(self, key: CallKey, target: int) -> bool:
         """Whether a bundle is neither there nor to come."""

@@ -22,7 +22,7 @@ from raygrad.proto.messages import SessionOptions
 from raygrad.proto.plan import Mode, Placement, Plan, PlanKey
 from raygrad.proto.tensor import Array
 from raygrad.scheduler.batch import Batch, State
-from raygrad.scheduler.dispatcher import CALLS_AHEAD, in_flight
+from raygrad.scheduler.dispatcher import CALLS_AHEAD, GROUP, in_flight
 from raygrad.scheduler.events import (
     Answer,
     BackwardRequested,
@@ -406,7 +406,8 @@ def _check_places(machine: Machine, batches: Sequence[Batch]) -> None:
 def _check_calls(machine: Machine) -> None:
     for slot in machine.slots():
         outstanding = sum(call.slot is slot for call in machine.calls.values())
-        assert slot.outstanding == outstanding <= CALLS_AHEAD
+        alone = len(machine.layout.workers[slot.replica]) == 1
+        assert slot.outstanding == outstanding <= (2 * GROUP if alone else CALLS_AHEAD)
         assert slot.alive or not outstanding
         waits = not slot.fenced or (slot.snapshotting and slot.arrived is None)
         assert waits == (slot.asked is not None), "a worker may be silent for ever"

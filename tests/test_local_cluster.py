@@ -1,0 +1,189 @@
+"""The local cluster in strict mode: the same bits for random graphs and placements, whatever goes wrong."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from functools import cache
+
+import pytest
+
+from raygrad.proto.messages import Gradients
+from raygrad.proto.plan import Mode, Placement, PlanKey
+from raygrad.scheduler.events import Run
+from raygrad.scheduler.local_cluster import Faults, LocalCluster
+from raygrad.scheduler.planner import make_plan
+from raygrad.scheduler.scheduler import Scheduler
+from raygrad.scheduler.session import Session
+
+from .random_graphs import even_placement, homes, random_graph, random_placement, random_tensors
+from .steps import DEADLINE, Work, digest, work
+
+GRAPHS = range(50)
+
+
+@cache
+def work_of(seed: int) -> Work:
+    """A random graph, its parameters, and twelve mini-batches."""
+    graph = random_graph(seed)
+    return work(graph, random_tensors(seed, graph).parameters, rows=5)
+
+
+def backend_of(seed: int) -> str:
+    return ("numpy", "torch-cpu")[seed % 2]
+
+
+def finish(cluster: LocalCluster, scheduler: Scheduler, done: Callable[[], bool]) -> None:
+    """Work is done as it is asked for; if a reply was lost, time has to pass until that is noticed."""
+    for _ in range(200):
+        if done():
+            return
+        cluster.skip(scheduler.settings.call_timeout)
+        scheduler.wake()
+    raise AssertionError("it does not come to an end")
+
+
+def run_step(cluster: LocalCluster, given: Work, placement: Placement, replicas: int = 1) -> tuple[str, int]:
+    """All mini-batches and the gradients; their digest, and how much was run again. Nothing is left over."""
+    scheduler = Scheduler(cluster)
+    session = given.open(scheduler, placement, replicas)
+    futures = [session.step_batch(batch) for batch in given.batches]
+    finish(cluster, scheduler, lambda: all(future.done() for future in futures))
+    asked = session.gradients(expect=len(futures))
+    finish(cluster, scheduler, asked.done)
+    assert [future.result(DEADLINE).index for future in futures] == list(range(len(futures)))
+    require_nothing_kept(cluster)
+    found = digest(asked.result(DEADLINE)), session.reruns
+    session.close()
+    assert not any(executor._sessions for executor in cluster.executors.values())
+    scheduler.close()
+    return found
+
+
+def require_nothing_kept(cluster: LocalCluster) -> None:
+    """No activations, no edges, no sums."""
+    assert not cluster._bundles
+    for executor in cluster.executors.values():
+        assert len(executor.store) == 0
+        assert not any(state.accumulators for state in executor._sessions.values())
+
+
+@cache
+def expected(seed: int) -> str:
+    """The bits of one worker that is not strict."""
+    given = work_of(seed)
+    return run_step(LocalCluster(1, backend_of(seed)), given, even_placement(given.graph, 1))[0]
+
+
+def placement_of(seed: int) -> Placement:
+    """Each node on any of two or three stages."""
+    graph = work_of(seed).graph
+    placement = random_placement(seed, graph, 2 + seed % 2)
+    used = sorted(set(placement.stage_of.values()))
+    return Placement({n: used.index(s) for n, s in placement.stage_of.items()}, len(used))
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+@pytest.mark.parametrize("seed", GRAPHS)
+def test_random_placements(seed: int, replicas: int) -> None:
+    cluster = LocalCluster(6, backend_of(seed), strict=True, faults=Faults(seed))
+    assert run_step(cluster, work_of(seed), placement_of(seed), replicas) == (expected(seed), 0)
+
+
+def test_random_placements_give_several_segments_per_stage() -> None:
+    """Otherwise the tests here would not test what they say."""
+    most = []
+    for seed in GRAPHS:
+        placement = placement_of(seed)
+        plan = make_plan(work_of(seed).graph, placement, PlanKey(Mode.STEP, (("N", 5),), ("loss",)))
+        most.append(max(len(plan.of_stage(stage)) for stage in range(placement.stages)))
+    assert sum(segments >= 4 for segments in most) > len(most) / 2
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+@pytest.mark.parametrize("seed", GRAPHS)
+def test_killed_workers(seed: int, replicas: int) -> None:
+    cluster = LocalCluster(6, backend_of(seed), strict=True, faults=Faults(seed))
+    kills = Kills(cluster, random.Random(seed))
+    digest_, reruns = run_step(cluster, work_of(seed), placement_of(seed), replicas)
+    assert digest_ == expected(seed)
+    assert kills.done == 3
+    assert reruns > 0
+
+
+class Kills:
+    """Kills the worker that is about to run a call, three times."""
+
+    def __init__(self, cluster: LocalCluster, rng: random.Random) -> None:
+        self.done = 0
+        self._cluster = cluster
+        self._calls = 0
+        self._at = set(rng.sample(range(4, 20), 3))
+        cluster.before_run = self
+
+    def __call__(self, run: Run) -> None:
+        self._calls += 1
+        if self._calls in self._at:
+            self.done += 1
+            self._cluster.kill(run.worker)
+
+
+@pytest.mark.parametrize("seed", GRAPHS)
+def test_delayed_repeated_and_lost_replies(seed: int) -> None:
+    faults = Faults(seed, delay=0.2, repeat=0.1, lose=0.005)
+    cluster = LocalCluster(6, backend_of(seed), strict=True, faults=faults)
+    assert run_step(cluster, work_of(seed), placement_of(seed), 2)[0] == expected(seed)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_forward_and_backward_one_by_one_with_kills(seed: int) -> None:
+    given = work_of(seed)
+    cluster = LocalCluster(6, backend_of(seed), strict=True, faults=Faults(seed, delay=0.2, repeat=0.1))
+    Kills(cluster, random.Random(seed))
+    scheduler = Scheduler(cluster)
+    session = given.open(scheduler, placement_of(seed), replicas=2)
+    assert digest(_one_by_one(session, given)) == expected(seed)
+    assert session.reruns > 0
+    require_nothing_kept(cluster)
+    scheduler.close()
+
+
+def _one_by_one(session: Session, given: Work) -> Gradients:
+    leases = [
+        session.forward(b.feeds, keep=True, index=b.index, weight=b.weight).result(DEADLINE).lease
+        for b in given.batches
+    ]
+    for lease in reversed(leases):
+        session.backward(lease).result(DEADLINE)
+    return session.gradients(expect=len(leases)).result(DEADLINE)
+
+
+def test_sessions_share_workers() -> None:
+    given = [work_of(seed) for seed in (0, 2)]
+    cluster = LocalCluster(3, "numpy", strict=True, faults=Faults(5, delay=0.3, repeat=0.2))
+    scheduler = Scheduler(cluster)
+    placements = [even_placement(w.graph, 3) for w in given]
+    sessions = [w.open(scheduler, p) for w, p in zip(given, placements, strict=True)]
+    for first, second in zip(given[0].batches, given[1].batches, strict=True):
+        sessions[0].step_batch(first)
+        sessions[1].step_batch(second)
+    assert [digest(s.gradients(expect=12).result(DEADLINE)) for s in sessions] == [expected(0), expected(2)]
+    scheduler.close()
+
+
+def test_a_lost_worker_is_replaced_for_sessions_to_come() -> None:
+    """A session that begins while a worker is away starts it anew when it is back."""
+    given = work_of(0)
+    cluster = LocalCluster(2, "numpy", strict=True)
+    scheduler = Scheduler(cluster)
+    session = given.open(scheduler, even_placement(given.graph, 2))
+    cluster.kill(0)
+    futures = [session.step_batch(batch) for batch in given.batches]
+    assert all(future.result(DEADLINE) for future in futures)
+    assert digest(session.gradients(expect=12).result(DEADLINE)) == expected(0)
+    scheduler.close()
+
+
+def test_homes_are_all_placed() -> None:
+    """The placements here cover what a client's placement must."""
+    assert all(set(homes(work_of(s).graph)) == set(placement_of(s).stage_of) for s in GRAPHS)
