@@ -34,8 +34,10 @@ Actor = Any
 DIRECT_BYTES = 4 << 20
 """Arguments up to this size travel inside the call, on a Ray of our own: the object store costs more CPU."""
 
+_DIRECT = "RAY_max_direct_call_object_size"
+
 # Results keep Ray's own limit: what is larger goes from worker to worker, not through the scheduler.
-_WORKER_ENVIRONMENT = {"env_vars": {"RAY_max_direct_call_object_size": str(100 << 10)}}
+_WORKER_ENVIRONMENT = {"env_vars": {_DIRECT: str(100 << 10)}}
 
 MAX_LOSSES = 8
 LOSS_WINDOW_SECONDS = 120.0
@@ -215,12 +217,13 @@ def start_ray(
     if address != "local":
         ray.init(address=address, **quiet)
         return
+    # By the environment: what is given as `_system_config` would hold for the workers' results too.
+    os.environ.setdefault(_DIRECT, str(DIRECT_BYTES))
     ray.init(
         address="local",
         num_cpus=cpus,
         object_store_memory=object_store_bytes,
         include_dashboard=False,
-        _system_config={"max_direct_call_object_size": DIRECT_BYTES},
         **quiet,
     )
 

@@ -290,6 +290,7 @@ class Session:
         if self._machine is not None:
             for command in self._machine.close():
                 self._scheduler.cluster.execute(command)
+        self._machine = self._taken = None  # snapshots may lie in memory that workers share with us
         self._scheduler.forget(self.id)
 
     def _before_machine(self, event: Event) -> None:

@@ -50,6 +50,11 @@ class Mortal(Executor):
         self._here(f"stage {segment.stage} added {call.run.index}")
         return added
 
+    def held(self) -> tuple[int, int, int]:
+        """How many activations, sums and sessions there are here."""
+        sums = sum(len(state.accumulators) for state in self._sessions.values())
+        return len(self.store), sums, len(self._sessions)
+
     def snapshot(self, session: str, step: int) -> Snapshot:
         self._has_given_a_snapshot = True
         return super().snapshot(session, step)

@@ -50,10 +50,10 @@ def work(graph: Graph, parameters: Mapping[str, Array], count: int = 12, rows: i
 
 
 @cache
-def network_work(name: str) -> Work:
+def network_work(name: str, rows: int = 4) -> Work:
     """A step of one of the `NETWORKS`, images of ResNet-14 smaller than usual."""
     network = networks.resnet14(size=16) if name == "resnet14" else getattr(networks, name)()
-    return work(network.graph, network.parameters, rows=4)
+    return work(network.graph, network.parameters, rows=rows)
 
 
 def _feeds(graph: Graph, rng: np.random.Generator, rows: int) -> dict[str, Array]:
