@@ -388,7 +388,7 @@ class Machine:
             ):
                 slot.snapshot = slot.arrived
                 slot.forget_arrived()
-        if not self.pending:  # else the step ends here, and all its feeds with it
+        if not self.closed:  # else the step ends here, and all its feeds with it
             self._forget_safe_feeds()
 
     def _forget_safe_feeds(self) -> None:

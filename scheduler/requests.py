@@ -261,6 +261,7 @@ class Requests:
             except IncompleteStepError as error:
                 machine.closed = machine.closed and request.keep_open
                 machine.out.append(Answer(request.token, error=error))
+                machine.adopt_snapshots()  # the step goes on
 
     def _hand_out(self) -> None:
         machine = self.machine

@@ -661,6 +661,30 @@ def test_feeds_press_for_snapshots_and_go_when_all_stages_are_safe() -> None:
     assert d.machine.reruns == 0
 
 
+def test_gradients_that_leave_the_step_open_do_not_keep_feeds() -> None:
+    d = Dialogue(feed_budget=1)
+    d.send(0)
+    asked = d.gradients(keep_open=True)
+    d.finish()
+    d.require_complete(asked, [0])
+    assert d.machine.has_room
+
+
+def test_gradients_that_are_refused_do_not_keep_feeds() -> None:
+    d = Dialogue(2, feed_budget=1)
+    d.send(0)
+    d.send(1)
+    asked = d.gradients()
+    refused = d.gradients(keep_open=True, expect=2)
+    event = d.work(d.run_until("F0#1"), KernelError("fails"))
+    assert event is not None
+    d.say(event)
+    d.finish()
+    assert d.error(refused) is IncompleteStepError
+    d.require_complete(asked, [0])
+    assert d.machine.has_room
+
+
 def test_snapshots_come_as_often_as_asked() -> None:
     d = Dialogue(1, snapshot_every=3)
     for index in range(10):
