@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
@@ -141,14 +141,19 @@ class Executor:
     ) -> tuple[dict[str, Any], tuple[Bundle, ...]]:
         """What leaves the worker, as host arrays."""
         segment = program.segment
-
-        def host(ref: Ref) -> Array:
-            return self.backend.to_host(slots[program.slot(ref)])
-
-        sent = tuple(tuple(host(ref) for ref in edge.values) for edge in segment.sends)
         wanted = segment.gradients if call.add else {}
         parts = {"outputs": segment.outputs, "input_gradients": segment.input_gradients, "gradients": wanted}
-        return {part: {name: host(ref) for name, ref in named.items()} for part, named in parts.items()}, sent
+        leaving = [ref for edge in segment.sends for ref in edge.values]
+        leaving += [ref for named in parts.values() for ref in named.values()]
+        host = self._fetch(program, slots, leaving)
+        sent = tuple(tuple(host[ref] for ref in edge.values) for edge in segment.sends)
+        return {part: {name: host[ref] for name, ref in named.items()} for part, named in parts.items()}, sent
+
+    def _fetch(self, program: Program, slots: list[Tensor], refs: Iterable[Ref]) -> dict[Ref, Array]:
+        """These values as host arrays, all at once, each once."""
+        distinct = list(dict.fromkeys(refs))
+        arrays = self.backend.all_to_host([slots[program.slot(ref)] for ref in distinct])
+        return dict(zip(distinct, arrays, strict=True))
 
     def _keep(self, program: Program, call: Call, slots: list[Tensor], *, keeps: bool) -> None:
         """Save what later segments read, free what none reads any more."""

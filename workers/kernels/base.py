@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -69,6 +69,10 @@ class Backend(ABC):
     @abstractmethod
     def to_host(self, tensor: Tensor) -> Array:
         """A NumPy array (logical axis order; any strides) with the tensor's elements."""
+
+    def all_to_host(self, tensors: Sequence[Tensor]) -> list[Array]:
+        """`to_host` of each. A device with a queue of its own is waited for once, not for each tensor."""
+        return [self.to_host(tensor) for tensor in tensors]
 
     @abstractmethod
     def layout(self, type: TensorType) -> Callable[[Tensor], Tensor]:

@@ -19,9 +19,13 @@ def checked(site: Site, size: int) -> Callable[[Any], Any]:
         wide = xp.astype(indices, int64, copy=False)
         if 0 in wide.shape:
             return wide
-        low, high = int(xp.min(wide)), int(xp.max(wide))
-        if low < 0 or high >= size:
-            raise ValueError(f"indices from {low} to {high} do not all lie within 0 to {size - 1}")
+        require_within(size, int(xp.min(wide)), int(xp.max(wide)))
         return wide
 
     return check
+
+
+def require_within(size: int, low: int, high: int) -> None:
+    """`ValueError` unless the lowest and the highest index lie in [0, size)."""
+    if low < 0 or high >= size:
+        raise ValueError(f"indices from {low} to {high} do not all lie within 0 to {size - 1}")

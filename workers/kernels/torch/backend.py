@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,14 @@ class TorchBackend(Backend):
 
     def to_host(self, tensor: Tensor) -> Array:
         return to_array(tensor.cpu())
+
+    def all_to_host(self, tensors: Sequence[Tensor]) -> list[Array]:
+        if self.device.type == "cpu":
+            return super().all_to_host(tensors)
+        pinned = [to_array(tensor.to("cpu", non_blocking=True)) for tensor in tensors]
+        self.synchronize()
+        # Pinned memory is scarce and slow to get: it goes back at once, and receivers keep ordinary memory.
+        return [array.copy(order="K") for array in pinned]
 
     def layout(self, type: TensorType) -> Callable[[Tensor], Tensor]:
         return placing(type.static)

@@ -9,8 +9,8 @@ import torch
 from raygrad.proto.operators.indexing import Gather, GatherGrad, Take, TakeGrad
 
 from ..base import Kernel, Site, kernel
-from ..common.indices import checked
 from .backend import FAMILY
+from .indices import checked
 
 
 @kernel(Gather, family=FAMILY, exact=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 
 from raygrad.proto.operators.loss import CrossEntropy, CrossEntropyGrad, LogSoftmax
 
 from ..base import Kernel, Site, kernel
-from ..common.indices import checked
 from .backend import FAMILY
+from .indices import checked
 
 
 @kernel(LogSoftmax, family=FAMILY)
@@ -31,10 +32,14 @@ def cross_entropy(op: CrossEntropy, site: Site) -> Kernel:
 
 @kernel(CrossEntropyGrad, family=FAMILY)
 def cross_entropy_grad(op: CrossEntropyGrad, site: Site) -> Kernel:
-    check = checked(site, site.output.static[-1])
+    classes = site.output.static[-1]
+    check, every = checked(site, classes), site.constant(np.arange(classes))
+    zero = site.constant(np.zeros((), site.output.dtype.numpy))
 
     def run(g: Any, x: Any, labels: Any) -> Any:
-        at_label, column = check(labels).unsqueeze(-1), g.unsqueeze(-1)
-        return torch.softmax(x, -1).mul_(column).scatter_add_(-1, at_label, -column)
+        # Not by scatter_add_, for which CUDA sorts to add in a fixed order: there is one label to a row.
+        column = g.unsqueeze(-1)
+        at_label = torch.where(check(labels).unsqueeze(-1) == every, column, zero)
+        return torch.softmax(x, -1).mul_(column).sub_(at_label)
 
     return run

@@ -20,9 +20,9 @@ from raygrad.proto.operators.pooling import (
 from raygrad.proto.tensor import TensorType
 
 from ..base import Kernel, Site, kernel
-from ..common.indices import checked
 from ..pooling import divisors, windows_of
 from .backend import FAMILY
+from .indices import checked
 from .padding import Padder
 
 _aten = torch.ops.aten
@@ -126,14 +126,21 @@ def _require_below(size: int, indices: torch.Tensor) -> None:
 
 
 def _scatter(site: Site) -> Kernel:
-    """Each g added at its index, in the order of the windows."""
-    shape = site.output.static
-    plane, flat = math.prod(shape[2:]), (*shape[:2], math.prod(site.inputs[0].static[2:]))
+    """Each g added at its index, in the order of the windows.
+
+    Channels last, as tensors lie, and along one axis: on CUDA, PyTorch flattens several for itself, slowly.
+    """
+    batch, channels, *sizes = site.output.static
+    plane, windows = math.prod(sizes), math.prod(site.inputs[0].static[2:])
     check = checked(site, plane)
+    first = np.arange(batch)[:, None, None] * (plane * channels) + np.arange(channels)
+    firsts = site.constant(first)
 
     def run(g: Any, indices: Any) -> Any:
-        result = g.new_zeros((*shape[:2], plane))
-        return result.scatter_add_(2, check(indices).reshape(flat), g.reshape(flat)).reshape(shape)
+        places = check(indices).movedim(1, -1).reshape(batch, windows, channels) * channels + firsts
+        result = g.new_zeros(batch * plane * channels)
+        result.scatter_add_(0, places.reshape(-1), g.movedim(1, -1).reshape(-1))
+        return result.reshape(batch, *sizes, channels).movedim(-1, 1)
 
     return run
 
