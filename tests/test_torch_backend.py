@@ -185,7 +185,6 @@ def test_without_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
 def test_settings_of_cuda_are_restored() -> None:
     backend = TorchBackend("cuda")
     before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
