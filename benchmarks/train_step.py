@@ -13,40 +13,20 @@ workers' calls, `ray` the rest of the workers and Ray's own processes, `grpc` th
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import harness
-import numpy as np
 import torch
-from numpy.typing import NDArray
+from networks import MINI_BATCHES, NETWORKS, Feeds, Step, mini_batches, raygrad_step
 from processes import CpuSeconds
 from serving import server
 
 import raygrad as rg
-from tests.torch_networks import LeNet, ResNet14
 
-MINI_BATCHES = 8
 BATCH = 64
 
-NETWORKS: dict[str, tuple[Callable[[], rg.networks.Network], Callable[[], torch.nn.Module], tuple[int, ...]]] = {
-    "lenet": (rg.networks.lenet, LeNet, (1, 28, 28)),
-    "resnet14": (rg.networks.resnet14, ResNet14, (3, 32, 32)),
-}
 
-
-def mini_batches(shape: tuple[int, ...]) -> list[dict[str, NDArray[np.generic]]]:
-    """Random images and labels: what is in them does not change the time."""
-    rng = np.random.default_rng(0)
-    return [
-        {
-            "x": rng.standard_normal((BATCH, *shape), dtype=np.float32),
-            "y": rng.integers(0, 10, BATCH, dtype=np.int64),
-        }
-        for _ in range(MINI_BATCHES)
-    ]
-
-
-def plain_step(module: torch.nn.Module, feeds: list[dict[str, NDArray[np.generic]]], layout: torch.memory_format) -> Callable[[], None]:
+def plain_step(module: torch.nn.Module, feeds: Feeds, layout: torch.memory_format) -> Step:
     """A step of plain PyTorch: zero the gradients, add up those of all mini-batches."""
     module = module.to(memory_format=layout)
     tensors = [(torch.from_numpy(f["x"]).to(memory_format=layout), torch.from_numpy(f["y"])) for f in feeds]
@@ -60,21 +40,10 @@ def plain_step(module: torch.nn.Module, feeds: list[dict[str, NDArray[np.generic
     return step
 
 
-def raygrad_step(session: rg.Session, network: rg.networks.Network, feeds: list[dict[str, NDArray[np.generic]]]) -> Callable[[], None]:
-    """A step through the service: new parameters, all mini-batches, the gradients."""
-
-    def step() -> None:
-        session.put(network.parameters)
-        session.accumulate(feeds, progress=False)
-        session.gradients(expect=len(feeds))
-
-    return step
-
-
 def measure(name: str, address: str, server_pid: int, rounds: int) -> dict[str, float]:
     """The figures of one network."""
-    make, make_module, shape = NETWORKS[name]
-    network, feeds = make(), mini_batches(shape)
+    candidate = NETWORKS[name]
+    network, feeds = candidate.network(), mini_batches(candidate.shape, BATCH)
     with rg.connect(address, network.graph) as session:
         ours = raygrad_step(session, network, feeds)
         ours()  # plans, compiles and warms up
@@ -82,8 +51,8 @@ def measure(name: str, address: str, server_pid: int, rounds: int) -> dict[str, 
             harness.interleave(
                 {
                     "raygrad": ours,
-                    "torch": plain_step(make_module(), feeds, torch.contiguous_format),
-                    "torch_channels_last": plain_step(make_module(), feeds, torch.channels_last),
+                    "torch": plain_step(candidate.module(), feeds, torch.contiguous_format),
+                    "torch_channels_last": plain_step(candidate.module(), feeds, torch.channels_last),
                 },
                 rounds,
             )
@@ -95,7 +64,7 @@ def measure(name: str, address: str, server_pid: int, rounds: int) -> dict[str, 
     return {f"train_step.{name}.{key}": value for key, value in {**figures, **shares}.items()}
 
 
-def cpu_shares(step: Callable[[], None], server_pid: int, rounds: int) -> Mapping[str, float]:
+def cpu_shares(step: Step, server_pid: int, rounds: int) -> Mapping[str, float]:
     """CPU milliseconds per mini-batch, by what they were spent on."""
     before = CpuSeconds.now(server_pid)
     for _ in range(rounds):
