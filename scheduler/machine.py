@@ -3,7 +3,8 @@
 Mini-batches wait, run on a replica, and are committed when every stage has acknowledged its
 addition. What a failure takes away is known from ledgers and snapshots, and only that runs again.
 The rules are those of `docs/architecture.md`, sections 7 to 9; requests of clients are answered in
-`requests.py`, losses are dealt with in `recovery.py`.
+`requests.py`, calls are submitted in `dispatcher.py`, contributions made safe in `snapshots.py`, and losses
+dealt with in `recovery.py`.
 """
 
 from __future__ import annotations
@@ -42,7 +43,6 @@ from .events import (
     SegmentDone,
     SegmentFailed,
     SnapshotTaken,
-    TakeSnapshot,
     TensorsPut,
     WorkerCommand,
     WorkerGone,
@@ -52,6 +52,7 @@ from .events import (
 from .recovery import Recovery
 from .replica import Asked, Health, Replica, Slot
 from .requests import Pending, Requests
+from .snapshots import Snapshots
 
 REMEMBERED_LEASES = 4096
 """How many ended leases are remembered, so that the error can say how they ended."""
@@ -110,6 +111,7 @@ class Machine:
         self.requests = Requests(self)
         self.dispatcher = Dispatcher(self)
         self.recovery = Recovery(self)
+        self.snapshots = Snapshots(self)
         self.replicas = tuple(
             Replica(r, tuple(Slot(r, s, w) for s, w in enumerate(row)))
             for r, row in enumerate(self.layout.workers)
@@ -218,7 +220,7 @@ class Machine:
         batch.input_gradients.update(event.reply.input_gradients)
         if event.reply.added:
             self.contributions.add(segment.stage, batch.index, replica.number)
-            self._count_addition(replica.slots[segment.stage])
+            self.snapshots.count_addition(replica.slots[segment.stage])
         self.complete_if_finished(batch)
 
     def _answered(self, key: CallKey) -> bool:
@@ -284,8 +286,8 @@ class Machine:
             self.answer(batch, dict(batch.input_gradients))
         else:
             self.answer(batch, StepResult(self.step, batch.index, batch.outputs))
-        self.adopt_snapshots()
-        self.press_for_room()
+        self.snapshots.adopt()
+        self.snapshots.press_for_room()
 
     def _release_rest(self, batch: Batch, backward: Plan) -> None:
         """Stages where nothing ran backward still keep activations."""
@@ -357,50 +359,6 @@ class Machine:
                 self.end_lease(lease, "ended with its mini-batch, which failed")
         else:
             del self.evaluations[batch.index]
-
-    # -- snapshots ----------------------------------------------------------------------------
-
-    def _count_addition(self, slot: Slot) -> None:
-        slot.since_snapshot += 1
-        every = self.layout.options.snapshot_every
-        if every and slot.since_snapshot >= every:
-            self.snapshot(slot)
-
-    def snapshot(self, slot: Slot) -> None:
-        """Ask for a snapshot, unless one is on its way."""
-        if slot.alive and slot.fenced and not slot.snapshotting:
-            slot.snapshotting, slot.since_snapshot, slot.asked = True, 0, self.now
-            epoch = self.replicas[slot.replica].epoch
-            self.out.append(TakeSnapshot(slot.worker, self.layout.session, epoch, self.step))
-
-    def press_for_room(self) -> None:
-        """When feeds fill half their budget, make contributions safe so that feeds can go."""
-        if self.feed_bytes * 2 > self.layout.feed_budget:
-            for slot in self.slots():
-                if slot.since_snapshot:
-                    self.snapshot(slot)
-
-    def adopt_snapshots(self) -> None:
-        """A snapshot counts once all that it holds is committed: until then, a failure may taint it."""
-        for slot in self.slots():
-            if slot.arrived is not None and all(
-                self.batches[i].state is State.COMMITTED for i in slot.arrived.ledger
-            ):
-                slot.snapshot = slot.arrived
-                slot.forget_arrived()
-        if not self.closed:  # else the step ends here, and all its feeds with it
-            self._forget_safe_feeds()
-
-    def _forget_safe_feeds(self) -> None:
-        """Drop the feeds of mini-batches that every stage has in a snapshot."""
-        safe: dict[int, frozenset[int]] = {}
-        for slot in self.slots():
-            safe[slot.stage] = safe.get(slot.stage, frozenset()) | slot.safe
-        for batch in self.batches.values():
-            done = batch.state is State.COMMITTED and batch.feeds
-            if done and all(batch.index in safe[s] for s in batch.stages_adding):
-                self.feed_bytes -= batch.feed_bytes
-                batch.forget_feeds()
 
     # -- the end of a step --------------------------------------------------------------------
 

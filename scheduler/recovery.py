@@ -123,8 +123,8 @@ class Recovery:
             current = event.epoch == replica.epoch and event.step == self.machine.step
             if current and slot.snapshotting and event.snapshot.ledger >= slot.safe:
                 slot.arrived, slot.asked = event.snapshot, None
-        self.machine.adopt_snapshots()
-        self.machine.press_for_room()
+        self.machine.snapshots.adopt()
+        self.machine.snapshots.press_for_room()
 
     def _requeue(self, replica: Replica) -> None:
         """Attempts under way on the replica, and activations held there, are lost."""

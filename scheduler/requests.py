@@ -87,7 +87,7 @@ class Requests:
             self._leases += 1
             machine.leases[f"{machine.layout.session}/{machine.step}/{index}/{self._leases}"] = index
         machine.waiting.append(batch)
-        machine.press_for_room()
+        machine.snapshots.press_for_room()
 
     def _leased_bytes(self, stages: int) -> list[int]:
         """What the leases keep, by stage, if one replica held them all."""
@@ -246,7 +246,7 @@ class Requests:
             return
         stale = [s for s in machine.slots() if machine.contributions.held(s.stage, s.replica) != s.safe]
         for slot in stale:
-            machine.snapshot(slot)
+            machine.snapshots.ask(slot)
         if not stale:
             self._hand_out()
 
@@ -261,7 +261,7 @@ class Requests:
             except IncompleteStepError as error:
                 machine.closed = machine.closed and request.keep_open
                 machine.out.append(Answer(request.token, error=error))
-                machine.adopt_snapshots()  # the step goes on
+                machine.snapshots.adopt()  # the step goes on
 
     def _hand_out(self) -> None:
         machine = self.machine
