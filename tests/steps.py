@@ -30,9 +30,13 @@ class Work:
     parameters: Mapping[str, Array]
     batches: Sequence[MiniBatch]
 
-    def open(self, scheduler: Scheduler, placement: Placement, replicas: int = 1, **options: int) -> Session:
+    def open(
+        self, scheduler: Scheduler, placement: Placement, replicas: int = 1, snapshot_every: int = 0
+    ) -> Session:
         """A session with its parameters put."""
-        chosen = SessionOptions(placement=dict(placement.stage_of), replicas=replicas, **options)
+        chosen = SessionOptions(
+            placement=dict(placement.stage_of), replicas=replicas, snapshot_every=snapshot_every
+        )
         session = scheduler.create_session(encode(self.graph), chosen).result(DEADLINE)
         session.put(self.parameters).result(DEADLINE)
         return session

@@ -36,10 +36,10 @@ class Arena:
     folder: Path
     replicas: int
 
-    def open(self, **options: int) -> Session:
+    def open(self, snapshot_every: int = 0) -> Session:
         """A session on all workers."""
         given = work_()
-        return given.open(self.scheduler, even_placement(given.graph, 2), self.replicas, **options)
+        return given.open(self.scheduler, even_placement(given.graph, 2), self.replicas, snapshot_every)
 
     def arm(self, point: str) -> Path:
         """Whoever comes to this point first dies."""
