@@ -16,8 +16,10 @@ from raygrad.proto.operators import convolution, normalization, pooling
 from raygrad.proto.operators.base import Operator
 from raygrad.proto.tensor import DType, TensorType
 from raygrad.workers.backends import open_backend
+from raygrad.workers.kernels.base import Site
 from raygrad.workers.kernels.numpy import NumpyBackend
 from raygrad.workers.kernels.torch import TorchBackend
+from raygrad.workers.kernels.torch.indices import checked
 from raygrad.workers.kernels.torch.layout import canonical
 from tests.derivatives import drawn
 from tests.evaluate import Array
@@ -193,3 +195,14 @@ def test_settings_of_cuda_are_restored() -> None:
         assert not torch.backends.cudnn.allow_tf32
     assert not torch.are_deterministic_algorithms_enabled()
     assert (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32) == before
+
+
+def test_indices_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    site = Site(BACKEND, (), ())
+    indices = torch.tensor([0, 4, 2])
+    assert checked(site, 5)(indices) is indices
+    with pytest.raises(ValueError, match="from 0 to 4 do not all lie within 0 to 3"):
+        checked(site, 4)(indices)
+    monkeypatch.setattr(torch, "aminmax", None)
+    assert checked(site, 5)(indices) is indices
+    assert checked(site, 6)(indices) is indices

@@ -22,7 +22,7 @@ from raygrad.proto.tensor import TensorType
 from ..base import Kernel, Site, kernel
 from ..pooling import divisors, windows_of
 from .backend import FAMILY
-from .indices import checked
+from .indices import checked, known_within
 from .padding import Padder
 
 _aten = torch.ops.aten
@@ -65,6 +65,7 @@ def max_pool(op: MaxPool, site: Site) -> Kernel:
     padder, nn = planes.padder, torch._C._nn
     pool = nn.max_pool2d_with_indices if planes.two else nn.max_pool3d_with_indices
     arguments = (planes.kernel, planes.stride, padder.both, planes.spacing)
+    plane = math.prod(planes.shape)
     # In a window of −∞, padding that was written out wins, and channels-last on CUDA any element does.
     repairs = padder.pads or _is_cuda(site)
     first = site.constant(windows_of(op, site.inputs[0]).first_places()[None, None]) if repairs else None
@@ -73,7 +74,9 @@ def max_pool(op: MaxPool, site: Site) -> Kernel:
         y, indices = map(planes.leave, pool(padder.pad(planes.enter(x), -torch.inf), *arguments))
         if padder.pads:
             indices = _unpadded(indices, planes)
-        return y, indices if first is None else torch.where(y == -torch.inf, first, indices)
+        if first is not None:
+            indices = torch.where(y == -torch.inf, first, indices)
+        return y, known_within(indices, plane)
 
     return run
 
