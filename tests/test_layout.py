@@ -195,6 +195,20 @@ def test_importing_raygrad_imports_no_extra(tmp_path: Path) -> None:
     assert done.stdout == "[]\n"
 
 
+def test_a_local_session_imports_neither_ray_nor_grpc(tmp_path: Path) -> None:
+    program = """
+import sys, raygrad as rg
+network = rg.networks.siamese()
+with rg.local(network.graph, backend="numpy") as session:
+    session.put(network.parameters)
+print([name for name in ("ray", "grpc") if name in sys.modules])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, check=True, timeout=60, capture_output=True, text=True
+    )
+    assert done.stdout == "[]\n"
+
+
 def test_generated_code_is_fresh(tmp_path: Path) -> None:
     """What is committed beside raygrad.proto is what `make proto` writes."""
     command = [sys.executable, "-m", "grpc_tools.protoc", "-Iraygrad/proto=proto"]
