@@ -371,3 +371,17 @@ def test_a_pair_of_negative_zeros_is_rounded_to_zero() -> None:
     zero = np.array([-0.0])
     for dtype in FORMATS:
         assert same_bits(round_pair(zero, zero, dtype), np.zeros(1, dtype))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("divisor", [Fraction(8), Fraction(1, 4), Fraction(2**70), Fraction(3), Fraction(-2)])
+@pytest.mark.parametrize("scale", [1.0, 2.0**-140, 2.0**120])
+def test_a_mean_by_any_divisor_is_rounded_once(dtype: type, divisor: Fraction, scale: float) -> None:
+    rng = np.random.default_rng(7)
+    parts = [(rng.standard_normal(40) * scale).astype(dtype) for _ in range(5)]
+    total = ExactSum((40,), np.dtype(dtype))
+    for part in parts:
+        total.add(part)
+    for column, got in zip(zip(*parts, strict=True), total.round(divisor), strict=True):
+        exact = sum(Fraction(float(x)) for x in column) / divisor
+        assert got == rounded(exact, np.dtype(dtype))

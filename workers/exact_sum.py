@@ -18,7 +18,7 @@ from .array_sum import ONE, ArraySum, Limb, Limbs
 from .expansion import BLOCK, Expansion, FloatArray, Scratch
 from .factor import LANE_BITS, Factor
 from .fixed_point import FixedPoint
-from .rounding import Format, round_pair
+from .rounding import Format, divided_exactly, round_pair
 
 _NAN, _PLUS, _MINUS = 1, 2, 4  # flags of an element that met a NaN, +∞ or −∞
 
@@ -149,9 +149,10 @@ class _Block:
 
     def _round_finite(self, divisor: Fraction, dtype: np.dtype[np.generic], form: Format) -> Array:
         limbs = list(self.limbs()) or [(0, np.zeros(self._size))]
-        if divisor == 1 and len(limbs) <= 2 and all(lane == 0 for lane, _ in limbs):
-            low = limbs[1][1] if len(limbs) == 2 else None
-            return round_pair(limbs[0][1], low, dtype)
+        if len(limbs) <= 2 and all(lane == 0 for lane, _ in limbs):
+            scaled = [divided_exactly(limb, divisor) for _, limb in limbs]
+            if scaled[0] is not None and scaled[-1] is not None:
+                return round_pair(scaled[0], scaled[1] if len(scaled) == 2 else None, dtype)
         fixed = FixedPoint([(limb, LANE_BITS * lane) for lane, limb in limbs])
         if divisor != 1:
             fixed.divide(divisor)

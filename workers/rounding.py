@@ -10,6 +10,7 @@ Transactions on Computers 57 (2008).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 import ml_dtypes
 import numpy as np
@@ -40,6 +41,23 @@ _FORMATS = {
     np.dtype(np.float16): Format(11, -24),
     _BFLOAT16: Format(8, -133),
 }
+
+
+_EXACT_RANGE = (2.0**-900, 2.0**900)
+"""Magnitudes that scaling by a power of two up to 2**64 keeps exact, whatever their significand."""
+
+
+def divided_exactly(values: FloatArray, divisor: Fraction) -> FloatArray | None:
+    """values / divisor if that needs no rounding: for powers of two, away from the ends of the range."""
+    if divisor == 1:
+        return values
+    powers = {divisor.numerator.bit_count(), divisor.denominator.bit_count()}
+    if divisor < 0 or powers != {1} or max(divisor.numerator, divisor.denominator) > 1 << 64:
+        return None
+    magnitudes = np.abs(values[values != 0.0])
+    if magnitudes.size and not _EXACT_RANGE[0] < magnitudes.min() <= magnitudes.max() < _EXACT_RANGE[1]:
+        return None
+    return values * float(1 / divisor)
 
 
 def round_pair(high: FloatArray, low: FloatArray | None, dtype: np.dtype[np.generic]) -> Array:
