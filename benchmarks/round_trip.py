@@ -62,7 +62,9 @@ def figures(seconds: Mapping[str, Sequence[float]]) -> dict[str, float]:
     for name, values in seconds.items():
         found[f"round_trip.{name}.median_ms"] = 1e3 * statistics.median(values)
         found[f"round_trip.{name}.p95_ms"] = 1e3 * statistics.quantiles(values, n=20)[-1]
-    found["round_trip.ratio_to_floor"] = found["round_trip.service.median_ms"] / found["round_trip.floor.median_ms"]
+    found["round_trip.ratio_to_floor"] = (
+        found["round_trip.service.median_ms"] / found["round_trip.floor.median_ms"]
+    )
     return found
 
 

@@ -5,9 +5,10 @@ client here, a server of its own process, two workers on Ray, over a real socket
 this process, its default threads, default layout; PyTorch's channels-last layout is measured too. They
 take turns in one run, and the server is idle while PyTorch runs.
 
-The shares of a mini-batch's wall time are by the CPU seconds of processes: `kernels` inside the
-workers' calls, `ray` the rest of the workers and Ray's own processes, `grpc` this client, and
-`scheduler` the server's process (its half of gRPC and Ray's driver included).
+Where the time goes is told in CPU milliseconds per mini-batch: `kernels` is the same step by `rg.local`
+(kernels and exact sums, one thread, nothing else on the machine); `ray` is what the workers' and Ray's
+own processes take beyond that (calls, arguments, and two workers sharing caches); `scheduler` is the
+server's process (its side of gRPC, the machine, Ray's driver), and `client` this one's side of gRPC.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Mapping
 
 import harness
 import torch
+from in_process import cpu_seconds
 from networks import MINI_BATCHES, NETWORKS, Feeds, Step, mini_batches, raygrad_step
 from processes import CpuSeconds
 from serving import server
@@ -57,21 +59,27 @@ def measure(name: str, address: str, server_pid: int, rounds: int) -> dict[str, 
                 rounds,
             )
         )
-        shares = cpu_shares(ours, server_pid, rounds)
+        shares = cpu_shares(ours, cpu_seconds(name, BATCH, rounds), server_pid, rounds)
     figures = {f"{side}_ms": 1e3 * s / MINI_BATCHES for side, s in seconds.items()}
     figures["ratio"] = seconds["torch"] / seconds["raygrad"]
     figures["ratio_channels_last"] = seconds["torch_channels_last"] / seconds["raygrad"]
     return {f"train_step.{name}.{key}": value for key, value in {**figures, **shares}.items()}
 
 
-def cpu_shares(step: Step, server_pid: int, rounds: int) -> Mapping[str, float]:
-    """CPU milliseconds per mini-batch, by what they were spent on."""
+def cpu_shares(step: Step, kernels: float, server_pid: int, rounds: int) -> Mapping[str, float]:
+    """CPU milliseconds per mini-batch, by what they were spent on; `kernels` in seconds per step."""
     before = CpuSeconds.now(server_pid)
     for _ in range(rounds):
         step()
     spent = CpuSeconds.now(server_pid) - before
     each = 1e3 / (rounds * MINI_BATCHES)
-    return {f"cpu_ms.{name}": value * each for name, value in spent.as_map().items()}
+    beyond = spent.workers + spent.ray - kernels * rounds
+    return {
+        "cpu_ms.kernels": kernels * rounds * each,
+        "cpu_ms.ray": beyond * each,
+        "cpu_ms.scheduler": spent.scheduler * each,
+        "cpu_ms.client": spent.client * each,
+    }
 
 
 def main() -> None:
