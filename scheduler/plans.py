@@ -65,7 +65,7 @@ class Plans:
         """The plan of a key; made now if it was not made before."""
         with self._lock:
             if key not in self._plans:
-                check_bound(self._graph.bind(dict(key.sizes)), self._scheduler.settings.limits)
+                check_bound(self._graph.bind(dict(key.sizes)), self._scheduler.budgets.limits)
                 spread = self._decide(dict(key.sizes))
                 plan = make_plan(self._graph, spread.placement, key)
                 admit(plan, spread.owned, self._options.accumulation == "exact", self.worker_memory)

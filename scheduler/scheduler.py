@@ -37,8 +37,8 @@ Item = tuple[str | None, SessionEvent]
 
 
 @dataclass(frozen=True)
-class Settings:
-    """Limits of a scheduler."""
+class Budgets:
+    """What a scheduler gives its sessions at most."""
 
     limits: Limits = DEFAULT
     max_sessions: int = 64
@@ -49,9 +49,9 @@ class Settings:
 class Scheduler:
     """Owns the cluster; thread-safe."""
 
-    def __init__(self, cluster: Cluster, settings: Settings | None = None) -> None:
+    def __init__(self, cluster: Cluster, budgets: Budgets | None = None) -> None:
         self.cluster = cluster
-        self.settings = settings or Settings()
+        self.budgets = budgets or Budgets()
         self._sessions: dict[str, Session] = {}
         self._created: dict[str, tuple[bytes, SessionOptions, Future[Session]]] = {}
         self._queue: queue.SimpleQueue[Item] = queue.SimpleQueue()
@@ -83,7 +83,7 @@ class Scheduler:
                         f"request {request_id} came before with another document or other options"
                     )
                 return known[2]
-            if len(self._sessions) >= self.settings.max_sessions:
+            if len(self._sessions) >= self.budgets.max_sessions:
                 raise ResourceError(f"there are {len(self._sessions)} sessions open already: close one")
             created: Future[Session] = Future()
             if request_id:
@@ -92,7 +92,7 @@ class Scheduler:
             return created
 
     def _open(self, document: bytes, options: SessionOptions) -> Session:
-        session = Session(uuid.uuid4().hex[:16], decode(document, self.settings.limits), options, self)
+        session = Session(uuid.uuid4().hex[:16], decode(document, self.budgets.limits), options, self)
         self._sessions[session.id] = session
         return session
 

@@ -338,7 +338,7 @@ class Session:
         return plan
 
     def _new_machine(self) -> Machine:
-        settings = self._scheduler.settings
+        budgets = self._scheduler.budgets
         spread = self._plans.spread
         layout = Layout(
             self.id,
@@ -346,8 +346,8 @@ class Session:
             spread.owned,
             self._signature.one(),
             self.options,
-            settings.feed_budget,
-            settings.call_timeout,
+            budgets.feed_budget,
+            budgets.call_timeout,
             self._plans.worker_memory,
         )
         return Machine(layout)

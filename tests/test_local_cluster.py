@@ -38,7 +38,7 @@ def finish(cluster: LocalCluster, scheduler: Scheduler, done: Callable[[], bool]
     for _ in range(200):
         if done():
             return
-        cluster.skip(scheduler.settings.call_timeout)
+        cluster.skip(scheduler.budgets.call_timeout)
         scheduler.wake()
     raise AssertionError("it does not come to an end")
 

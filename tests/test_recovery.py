@@ -15,7 +15,7 @@ from ray import cloudpickle
 import raygrad as rg
 from raygrad.client import networks
 from raygrad.scheduler.ray_cluster import RayCluster
-from raygrad.scheduler.scheduler import Scheduler, Settings
+from raygrad.scheduler.scheduler import Budgets, Scheduler
 from raygrad.scheduler.session import Session
 
 from . import mortal
@@ -56,7 +56,7 @@ def arena(
     cloudpickle.register_pickle_by_value(mortal)  # type: ignore[no-untyped-call]
     folder = tmp_path_factory.mktemp("points")
     cluster = RayCluster(2 * request.param, "numpy", executor=partial(mortal.Mortal, folder=folder))
-    scheduler = Scheduler(cluster, Settings(call_timeout=CALL_TIMEOUT))
+    scheduler = Scheduler(cluster, Budgets(call_timeout=CALL_TIMEOUT))
     yield Arena(scheduler, folder, request.param)
     scheduler.close()
 
