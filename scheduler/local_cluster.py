@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -189,14 +189,16 @@ class LocalCluster:
             reply, sent = executor.run(command.call, [self._through_codec(b) for b in bundles])
         except RaygradError as exc:
             self._report(session, SegmentFailed(command.worker, command.key, exc), sure=True)
+            self._fail_stranded(exc)
             return
         for target, bundle in zip(command.sends, sent, strict=True):
             self._bundles[command.key, target] = bundle
         self._report(session, SegmentDone(command.worker, command.key, reply))
 
     def _forget(self, gone: Callable[[RunKey], bool]) -> None:
-        """Edges of attempts that were given up lead nowhere."""
-        self._bundles = {k: b for k, b in self._bundles.items() if not gone(k[0].run)}
+        """Edges of attempts that were given up lead nowhere, except to calls that are queued already."""
+        awaited = {(key, run.key.segment) for run in self._queued_runs() for key in run.needs}
+        self._bundles = {k: b for k, b in self._bundles.items() if k in awaited or not gone(k[0].run)}
 
     # -- being strict -------------------------------------------------------------------------
 
@@ -244,23 +246,26 @@ class LocalCluster:
                 self._report(
                     command.key.run.session, SegmentFailed(command.worker, command.key, None), sure=True
                 )
+        self._fail_stranded(None)
+
+    def _fail_stranded(self, error: RaygradError | None) -> None:
+        """Queued calls whose arguments will not come fail too, with the error that is to blame, if any."""
         while stranded := self._stranded():
             self._queues[stranded.worker].remove(stranded)
             session = stranded.key.run.session
-            self._report(session, SegmentFailed(stranded.worker, stranded.key, None), sure=True)
+            self._report(session, SegmentFailed(stranded.worker, stranded.key, error), sure=True)
 
     def _stranded(self) -> Run | None:
         """A queued call that waits for a result that will not come."""
-        queued = (c for q in self._queues.values() for c in q)
-        calls = (c for c in queued if isinstance(c, Run))
-        return next((c for c in calls if any(self._is_lost(key, c.key.segment) for key in c.needs)), None)
+        runs = self._queued_runs()
+        return next((c for c in runs if any(self._is_lost(key, c.key.segment) for key in c.needs)), None)
 
     def _is_lost(self, key: CallKey, target: int) -> bool:
         """Whether a bundle is neither there nor to come."""
-        queued = (c for q in self._queues.values() for c in q)
-        return (key, target) not in self._bundles and not any(
-            isinstance(c, Run) and c.key == key for c in queued
-        )
+        return (key, target) not in self._bundles and all(run.key != key for run in self._queued_runs())
+
+    def _queued_runs(self) -> Iterator[Run]:
+        return (c for queue in self._queues.values() for c in queue if isinstance(c, Run))
 
 
 def _travel(array: Array) -> Array:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from concurrent.futures import Future
 from functools import cache
 
+import numpy as np
 import pytest
 
-from raygrad.proto.messages import Gradients
+from raygrad.proto.builder import Builder
+from raygrad.proto.codec import encode
+from raygrad.proto.errors import NonFiniteError
+from raygrad.proto.messages import Gradients, MiniBatch, SessionOptions
 from raygrad.proto.plan import Mode, Placement, PlanKey
 from raygrad.scheduler.events import Run
 from raygrad.scheduler.local_cluster import Faults, LocalCluster
@@ -181,6 +186,60 @@ def test_a_lost_worker_is_replaced_for_sessions_to_come() -> None:
     futures = [session.step_batch(batch) for batch in given.batches]
     assert all(future.result(DEADLINE) for future in futures)
     assert digest(session.gradients(expect=12).result(DEADLINE)) == expected(0)
+    scheduler.close()
+
+
+def two_stages(scheduler: Scheduler) -> Session:
+    """y = 1 / (x @ w) on the first worker, the sum of its products with v on the second."""
+    g = Builder()
+    x, w, v = g.input("x", ("N", 2)), g.parameter("w", (2, 2)), g.parameter("v", (2, 2))
+    inverse = 1.0 / (x @ w)
+    g.output("loss", (inverse @ v).square().mean())
+    graph = g.graph()
+    placement = {n: int(n > inverse.ref.node) for n in homes(graph)}
+    options = SessionOptions(placement=placement, check="finite")
+    session = scheduler.create_session(encode(graph), options).result(DEADLINE)
+    ones = np.ones((2, 2), np.float32)
+    session.put({"w": ones, "v": ones}).result(DEADLINE)
+    return session
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_kernel_that_fails_holds_up_no_other_worker(strict: bool) -> None:
+    """Calls that wait, on other workers, for what it would have returned fail with it."""
+    cluster = LocalCluster(2, "numpy", strict=strict)
+    scheduler = Scheduler(cluster)
+    session = two_stages(scheduler)
+    zeros, ones = np.zeros((3, 2), np.float32), np.ones((3, 2), np.float32)
+    with pytest.raises(NonFiniteError):
+        session.step_batch(MiniBatch({"x": zeros}, 0)).result(DEADLINE)
+    with pytest.raises(NonFiniteError):
+        session.forward({"x": zeros}).result(DEADLINE)
+    assert session.step_batch(MiniBatch({"x": ones}, 1)).result(DEADLINE).index == 1
+    assert session.gradients(expect=1).result(DEADLINE).indices == (1,)
+    assert session.reruns == 0
+    require_nothing_kept(cluster)
+    scheduler.close()
+
+
+def test_an_evaluation_that_is_restarted_holds_up_no_other_worker() -> None:
+    """Parameters are put when its first stage is done, and its second one queued."""
+    cluster = LocalCluster(2, "numpy")
+    scheduler = Scheduler(cluster)
+    session = two_stages(scheduler)
+    twos = np.full((2, 2), 2, np.float32)
+    puts: list[Future[None]] = []
+
+    def put_once(run: Run) -> None:
+        if not puts:
+            puts.append(session.put({"v": twos}))
+
+    cluster.before_run = put_once
+    found = session.forward({"x": np.ones((3, 2), np.float32)})
+    assert found.result(0).outputs["loss"] == 4.0
+    assert puts[0].done()
+    assert session.reruns == 1
+    require_nothing_kept(cluster)
     scheduler.close()
 
 
