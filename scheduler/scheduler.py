@@ -53,7 +53,7 @@ class Scheduler:
         self.cluster = cluster
         self.budgets = budgets or Budgets()
         self._sessions: dict[str, Session] = {}
-        self._created: dict[str, tuple[bytes, SessionOptions, Future[Session]]] = {}
+        self._created: dict[str, tuple[bytes, SessionOptions, Session]] = {}  # by request id
         self._queue: queue.SimpleQueue[Item] = queue.SimpleQueue()
         self._lock = threading.RLock()
         self._working: int | None = None  # the thread that works inline
@@ -82,14 +82,13 @@ class Scheduler:
                     raise ConflictError(
                         f"request {request_id} came before with another document or other options"
                     )
-                return known[2]
+                return _done(known[2])
             if len(self._sessions) >= self.budgets.max_sessions:
                 raise ResourceError(f"there are {len(self._sessions)} sessions open already: close one")
-            created: Future[Session] = Future()
+            session = self._open(document, options)
             if request_id:
-                self._created[request_id] = (document, options, created)
-            created.set_result(self._open(document, options))
-            return created
+                self._created[request_id] = (document, options, session)
+            return _done(session)
 
     def _open(self, document: bytes, options: SessionOptions) -> Session:
         session = Session(uuid.uuid4().hex[:16], decode(document, self.budgets.limits), options, self)
@@ -113,9 +112,7 @@ class Scheduler:
         """A session was closed."""
         with self._lock:
             self._sessions.pop(id, None)
-            self._created = {
-                k: v for k, v in self._created.items() if not (v[2].done() and v[2].result().id == id)
-            }
+            self._created = {k: v for k, v in self._created.items() if v[2].id != id}
 
     def least_used(self, count: int) -> tuple[int, ...]:
         """That many workers, those with the fewest sessions first; `ResourceError` if there are fewer."""
@@ -163,14 +160,20 @@ class Scheduler:
 
     def _serve(self) -> None:
         """The thread: handle events as they come; wake up for deadlines."""
-        while not self._closed.is_set():
+        while not (self._closed.is_set() and self._queue.empty()):
             try:
-                item = self._queue.get(timeout=self._patience())
-            except queue.Empty:
-                item = (None, DeadlinePassed())
-            self._handle(*item)
-            if self._queue.empty():
-                self.cluster.flush()
+                self._serve_one()
+            except Exception:  # without this thread nobody would ever be answered again
+                log.exception("the scheduler's thread goes on after an error")
+
+    def _serve_one(self) -> None:
+        try:
+            item = self._queue.get(timeout=self._patience())
+        except queue.Empty:
+            item = (None, DeadlinePassed())
+        self._handle(*item)
+        if self._queue.empty():
+            self.cluster.flush()
 
     def _patience(self) -> float:
         """Seconds until the next deadline, at most one."""
@@ -218,3 +221,9 @@ class Scheduler:
         for pool in (self.planning, self.pool):
             pool.shutdown(wait=False, cancel_futures=True)
         self.cluster.close()
+
+
+def _done(session: Session) -> Future[Session]:
+    future: Future[Session] = Future()
+    future.set_result(session)
+    return future

@@ -15,9 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from raygrad.proto.errors import (
-    RaygradError,
-)
+from raygrad.proto.errors import RaygradError
 from raygrad.proto.graph import Graph
 from raygrad.proto.messages import (
     ForwardResult,
@@ -170,7 +168,8 @@ class Session:
         """Done when the feeds kept for recovery leave room for another mini-batch."""
         room: Future[None] = Future()
         with self._lock:
-            if self._machine is None or self._machine.has_room:
+            machine = self._machine
+            if machine is None or machine.has_room:
                 room.set_result(None)
             else:
                 self._waiting_for_room.append(room)
@@ -185,24 +184,26 @@ class Session:
     @property
     def workers(self) -> tuple[int, ...]:
         """The workers that the session lives on."""
-        return tuple(slot.worker for slot in self._machine.slots()) if self._machine else ()
+        machine = self._machine
+        return tuple(slot.worker for slot in machine.slots()) if machine else ()
 
     @property
     def next_deadline(self) -> float | None:
         """When the machine wants to hear of the time."""
-        return self._machine.next_deadline if self._machine else None
+        machine = self._machine
+        return machine.next_deadline if machine else None
 
     @property
     def reruns(self) -> int:
         """How many attempts were needed beyond the first of each mini-batch."""
-        return self._machine.reruns if self._machine else 0
+        machine = self._machine
+        return machine.reruns if machine else 0
 
     # -- ending -------------------------------------------------------------------------------
 
     def close(self) -> Future[None]:
         """Free everything on the workers. What waits ends with an error."""
         if self._promises.close():
-            self._make_room()
             self._scheduler.post(self.id, Closed())
         return compute(None, lambda: None)
 
@@ -266,7 +267,10 @@ class Session:
         if machine is None:
             self._before_machine(event)
             return
-        for command in machine.handle(event, self._scheduler.cluster.clock()):
+        commands = machine.handle(event, self._scheduler.cluster.clock())
+        if isinstance(event, TensorsPut):
+            self._tensors = dict(machine.tensors)  # before the answer: who has it may read what it put
+        for command in commands:
             if isinstance(command, Answer):
                 self._promises.settle(command.token, command.result, command.error)
             elif isinstance(command, Deliver):
@@ -274,24 +278,22 @@ class Session:
                 self._promises.settle(command.token, command)
             else:
                 self._scheduler.cluster.execute(command)
-        if isinstance(event, TensorsPut):
-            self._tensors = dict(machine.tensors)
         if machine.has_room:
             self._make_room()
 
     def abort(self, error: RaygradError) -> None:
         """The session cannot go on: whoever waits, and whoever comes, is told why."""
         self._promises.close(error)
-        self._make_room()
         self._end()
 
     def _end(self) -> None:
         """On the scheduler's thread, behind everything asked before: free the workers."""
-        if self._machine is not None:
-            for command in self._machine.close():
-                self._scheduler.cluster.execute(command)
+        machine = self._machine
         self._machine = self._taken = None  # snapshots may lie in memory that workers share with us
         self._scheduler.forget(self.id)
+        self._make_room()
+        for command in machine.close() if machine else ():
+            self._scheduler.cluster.execute(command)
 
     def _before_machine(self, event: Event) -> None:
         """No mini-batch has come yet: parameters wait here, and everything else is too early."""

@@ -1,0 +1,104 @@
+"""The scheduler's thread and its sessions: what fails fails alone, and nobody waits for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+import raygrad as rg
+from raygrad.proto.errors import DocumentError, RaygradError, SessionNotFoundError
+from raygrad.proto.messages import MiniBatch, SessionOptions
+from raygrad.scheduler.events import Close, Place, WorkerCommand
+from raygrad.scheduler.local_cluster import LocalCluster
+from raygrad.scheduler.scheduler import Budgets, Scheduler
+from raygrad.scheduler.session import Session
+
+from .serving import DEADLINE, mean_square, mini_batches, weights
+
+
+class Threaded(LocalCluster):
+    """A local cluster that works in the scheduler's thread, as one on Ray does; it may refuse a session."""
+
+    inline = False
+    refused = ""
+
+    def execute(self, command: WorkerCommand) -> None:
+        session = command.setup.session if isinstance(command, Place) else getattr(command, "session", "")
+        if self.refused and session == self.refused:
+            raise OSError("nobody is there")
+        super().execute(command)
+
+    def flush(self) -> None:
+        while self.pump():
+            pass
+
+
+@pytest.fixture
+def scheduler() -> Iterator[Scheduler]:
+    scheduler = Scheduler(LocalCluster(1, "numpy", strict=True), Budgets(feed_budget=1))
+    yield scheduler
+    scheduler.close()
+
+
+def opened(scheduler: Scheduler) -> Session:
+    session = scheduler.create_session(rg.encode(mean_square()), SessionOptions()).result(DEADLINE)
+    session.put(weights()).result(DEADLINE)
+    return session
+
+
+def batch(index: int = 0) -> MiniBatch:
+    return MiniBatch(mini_batches(1)[0], index)
+
+
+def test_a_document_that_is_refused_is_refused_again(scheduler: Scheduler) -> None:
+    """The same request once more is not left waiting for a session that will never be."""
+    for _ in range(2):
+        with pytest.raises(DocumentError):
+            scheduler.create_session(b"no document", SessionOptions(), "once")
+    whole = rg.encode(mean_square())
+    first = scheduler.create_session(whole, SessionOptions(), "once").result(DEADLINE)
+    assert scheduler.create_session(whole, SessionOptions(), "once").result(DEADLINE) is first
+
+
+def test_who_waits_for_room_when_a_session_ends_waits_no_longer(scheduler: Scheduler) -> None:
+    session = opened(scheduler)
+    session.forward(batch().feeds, keep=True).result(DEADLINE)  # a lease keeps its feeds
+    waiting = session.room()
+    assert not waiting.done()
+    session.close()
+    assert waiting.done()
+    assert session.room().done()
+    with pytest.raises(SessionNotFoundError):
+        session.step_batch(batch(1))
+
+
+def test_a_session_whose_commands_fail_ends_alone() -> None:
+    """Not even freeing it works; the thread, and with it every other session, goes on."""
+    cluster = Threaded(1, "numpy")
+    scheduler = Scheduler(cluster)
+    broken, sound = opened(scheduler), opened(scheduler)
+    cluster.refused = broken.id
+    with pytest.raises(RaygradError, match="nobody is there"):
+        broken.step_batch(batch()).result(DEADLINE)
+    assert sound.step_batch(batch()).result(DEADLINE).index == 0
+    assert scheduler.sessions() == (sound,)
+    scheduler.close()
+
+
+def test_closing_a_scheduler_frees_its_sessions() -> None:
+    closed: list[str] = []
+
+    class Watched(Threaded):
+        def execute(self, command: WorkerCommand) -> None:
+            if isinstance(command, Close):
+                closed.append(command.session)
+            super().execute(command)
+
+    scheduler = Scheduler(Watched(1, "numpy"))
+    sessions = [opened(scheduler) for _ in range(8)]
+    for session in sessions:
+        session.step_batch(batch()).result(DEADLINE)
+    scheduler.close()
+    assert sorted(closed) == sorted(session.id for session in sessions)
+    assert scheduler.sessions() == ()
