@@ -102,6 +102,7 @@ def serve(
     insecure: Annotated[bool | None, _setting("insecure", "--insecure")] = None,
     metrics_port: Annotated[int | None, _setting("metrics_port")] = None,
     drain_seconds: Annotated[float | None, _setting("drain_seconds")] = None,
+    idle_seconds: Annotated[float | None, _setting("idle_seconds")] = None,
     log_level: Annotated[str | None, _setting("log_level")] = None,
 ) -> None:
     """Serve graphs until a signal."""

@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     insecure: bool = Field(False, description="allow other machines to connect without TLS and a token")
     metrics_port: int | None = Field(None, ge=0, le=65535, description="serve Prometheus metrics here")
     drain_seconds: float = Field(30.0, ge=0, description="how long running work may go on at shutdown")
+    idle_seconds: float = Field(
+        3600.0, gt=0, description="close sessions of which nothing was asked for so long"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property

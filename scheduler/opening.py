@@ -12,7 +12,7 @@ from raygrad.proto.errors import ResourceError
 
 from .config import Settings
 from .local_cluster import LocalCluster
-from .scheduler import Scheduler
+from .scheduler import Budgets, Scheduler
 
 log = structlog.get_logger("raygrad")
 
@@ -20,15 +20,16 @@ log = structlog.get_logger("raygrad")
 @contextmanager
 def opened(settings: Settings) -> Iterator[Scheduler]:
     """A scheduler on Ray, or without it in this process; Ray is left, or ended, when the server ends."""
+    budgets = Budgets(idle_seconds=settings.idle_seconds)
     if settings.ray == "none":
-        yield Scheduler(LocalCluster(settings.workers, settings.backend))
+        yield Scheduler(LocalCluster(settings.workers, settings.backend), budgets)
         return
     from .ray_cluster import RayCluster  # brings Ray, which takes seconds to import
     from .ray_workers import stop_ray
 
     _reach_ray(settings)
     try:
-        yield Scheduler(RayCluster(settings.workers, settings.backend))
+        yield Scheduler(RayCluster(settings.workers, settings.backend), budgets)
     finally:
         stop_ray()
 

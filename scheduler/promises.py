@@ -56,6 +56,11 @@ class Promises:
         with self._changed:
             return next((t for t, f in self._futures.items() if f is future), None)
 
+    @property
+    def owed(self) -> bool:
+        """Whether a request is unanswered."""
+        return bool(self._futures)
+
     def wait_idle(self, timeout: float) -> None:
         """Until no request is unanswered; `DeadlineError` after `timeout` seconds."""
         with self._changed:

@@ -44,6 +44,7 @@ class Budgets:
     max_sessions: int = 64
     feed_budget: int = 1 << 30  # bytes of feeds a session may keep until they are safe
     call_timeout: float = 600.0  # seconds until a silent worker is declared lost
+    idle_seconds: float = 3600.0  # until a session of which nothing is asked is closed: its client is gone
 
 
 class Scheduler:
@@ -74,6 +75,8 @@ class Scheduler:
         self, document: bytes, options: SessionOptions, request_id: str = ""
     ) -> Future[Session]:
         """A session for a graph; the same request id with the same content gives the same session."""
+        if self.cluster.inline:
+            self.work()  # no thread looks at the time: sessions that nobody uses may have to make room
         with self._lock:
             if self._draining:
                 raise UnavailableError("the server is shutting down")
@@ -101,7 +104,8 @@ class Scheduler:
             return self._sessions[id]
         except KeyError:
             raise SessionNotFoundError(
-                f"there is no session {id!r}: it was closed, or never opened here"
+                f"there is no session {id!r}: it was closed, by its client or since "
+                f"nothing was asked of it for {self.budgets.idle_seconds:g} s, or never opened here"
             ) from None
 
     def sessions(self) -> tuple[Session, ...]:
@@ -146,6 +150,8 @@ class Scheduler:
         with self._lock:
             self._working = threading.get_ident()
             try:
+                if not self._patience():
+                    self._handle(None, DeadlinePassed())
                 while self._handle_queued() or self.cluster.pump():
                     pass
             finally:
@@ -190,6 +196,16 @@ class Scheduler:
         for session in self.sessions() if target is None else (self._sessions.get(target),):
             if session is not None:
                 self._tell(session, event)
+        if isinstance(event, DeadlinePassed):
+            self._close_idle()
+
+    def _close_idle(self) -> None:
+        """A client that vanished closes nothing; what it held on the workers must not stay for ever."""
+        now = self.cluster.clock()
+        for session in self.sessions():
+            if (expires := session.expires) is not None and now >= expires:
+                log.info("session closed: nothing was asked of it", session=session.id)
+                session.abort(SessionNotFoundError(f"session {session.id} was closed: nobody used it"))
 
     @staticmethod
     def _tell(session: Session, event: SessionEvent) -> None:

@@ -52,6 +52,7 @@ class GraphService(rpc.GraphServiceServicer):
     def __init__(self, scheduler: Scheduler, *, token: str = "", limits: Limits = DEFAULT) -> None:
         """With a `token`, every call must carry it as `authorization: Bearer …`."""
         self.metrics = Metrics()
+        self.metrics.sessions.set_function(lambda: len(scheduler.sessions()))
         self._scheduler = scheduler
         self._token = f"Bearer {token}" if token else ""
         self._limits = limits
@@ -94,7 +95,6 @@ class GraphService(rpc.GraphServiceServicer):
             lambda: self._scheduler.create_session(document, options, first.request_id)
         )
         plan = await self._first_plan(session)
-        self._count_sessions()
         log.info("session created", session=session.id, nodes=len(session.graph))
         return pb.CreateSessionResponse(session_id=session.id, plan=plan)
 
@@ -126,7 +126,6 @@ class GraphService(rpc.GraphServiceServicer):
         session = self._scheduler.session(request.session_id)
         await self._calls.slow(session.close)
         self._uploads.forget(session.id)
-        self._count_sessions()
         log.info("session closed", session=session.id)
         return pb.CloseSessionResponse()
 
@@ -142,9 +141,6 @@ class GraphService(rpc.GraphServiceServicer):
     @unary
     async def GetServerInfo(self, request: pb.GetServerInfoRequest, _: Context) -> pb.ServerInfo:  # noqa: N802
         return info_to_message(self._scheduler.info())
-
-    def _count_sessions(self) -> None:
-        self.metrics.sessions.set(len(self._scheduler.sessions()))
 
     # -- parameters and buffers ---------------------------------------------------------------
 

@@ -71,6 +71,7 @@ class Session:
         self._taken: Deliver | None = None
         self._lock = threading.Lock()
         self._started = False
+        self._used = scheduler.cluster.clock()  # when it was last asked for something, or answered
 
     # -- parameters ---------------------------------------------------------------------------
 
@@ -85,6 +86,7 @@ class Session:
 
     def get(self) -> Mapping[str, Array]:
         """Parameters and buffers as they were last put."""
+        self._use()
         return dict(self._tensors)
 
     # -- mini-batches -------------------------------------------------------------------------
@@ -155,6 +157,7 @@ class Session:
 
         The result of the step taken last can be asked for again, by its number.
         """
+        self._use()
         taken = self._taken
         if step is not None and taken is not None and taken.step == step:
             return compute(self._merging, lambda: self._merge(taken, mean))
@@ -179,6 +182,7 @@ class Session:
 
     def plan(self, sizes: Mapping[str, int] | None = None) -> PlanSummary:
         """How the session is spread over workers, and what the scheduler predicts."""
+        self._use()
         return self._plans.summary(dict(sizes) if sizes else None)
 
     @property
@@ -189,9 +193,18 @@ class Session:
 
     @property
     def next_deadline(self) -> float | None:
-        """When the machine wants to hear of the time."""
+        """When the session wants to hear of the time."""
         machine = self._machine
-        return machine.next_deadline if machine else None
+        deadlines = (machine.next_deadline if machine else None, self.expires)
+        return min((d for d in deadlines if d is not None), default=None)
+
+    @property
+    def expires(self) -> float | None:
+        """When the session ends if nothing is asked of it until then; None while an answer is owed."""
+        return None if self._promises.owed else self._used + self._scheduler.budgets.idle_seconds
+
+    def _use(self) -> None:
+        self._used = self._scheduler.cluster.clock()
 
     @property
     def reruns(self) -> int:
@@ -221,6 +234,7 @@ class Session:
 
     def _request(self, make: Callable[[Token], Any]) -> Future[Any]:
         """Check, and join the queue."""
+        self._use()
         token, future = self._promises.make()
         self._post(token, lambda: make(token))
         return future
@@ -234,6 +248,7 @@ class Session:
         wanted: tuple[str, ...] = (),
     ) -> Future[Any]:
         """Check, plan, and join the queue. A new plan is made on a thread, in order of arrival."""
+        self._use()
         token, future = self._promises.make()
         try:
             key = PlanKey(mode, tuple(sorted(sizes().items())), seeded, wanted)
@@ -272,8 +287,10 @@ class Session:
             self._tensors = dict(machine.tensors)  # before the answer: who has it may read what it put
         for command in commands:
             if isinstance(command, Answer):
+                self._use()
                 self._promises.settle(command.token, command.result, command.error)
             elif isinstance(command, Deliver):
+                self._use()
                 self._taken = command if not command.keep_open else self._taken
                 self._promises.settle(command.token, command)
             else:

@@ -10,7 +10,7 @@ import raygrad as rg
 from raygrad.proto.errors import DocumentError, RaygradError, SessionNotFoundError
 from raygrad.proto.messages import MiniBatch, SessionOptions
 from raygrad.scheduler.events import Close, Place, WorkerCommand
-from raygrad.scheduler.local_cluster import LocalCluster
+from raygrad.scheduler.local_cluster import Faults, LocalCluster
 from raygrad.scheduler.scheduler import Budgets, Scheduler
 from raygrad.scheduler.session import Session
 
@@ -102,3 +102,45 @@ def test_closing_a_scheduler_frees_its_sessions() -> None:
     scheduler.close()
     assert sorted(closed) == sorted(session.id for session in sessions)
     assert scheduler.sessions() == ()
+
+
+@pytest.mark.parametrize("kind", [LocalCluster, Threaded])
+def test_a_session_that_nobody_uses_is_closed(kind: type[LocalCluster]) -> None:
+    """Whatever it holds: a client that vanished closes nothing."""
+    cluster = kind(1, "numpy")
+    scheduler = Scheduler(cluster, Budgets(idle_seconds=10.0, max_sessions=2))
+    left, used = opened(scheduler), opened(scheduler)
+    left.forward(batch().feeds, keep=True).result(DEADLINE)
+    for _ in range(3):
+        cluster.skip(4.0)
+        if not cluster.inline:
+            scheduler.wake()  # instead of waiting until its thread does so by itself
+        used.forward(batch().feeds).result(DEADLINE)
+    assert scheduler.sessions() == (used,)
+    assert opened(scheduler) in scheduler.sessions()
+    with pytest.raises(SessionNotFoundError):
+        left.forward(batch().feeds)
+    with pytest.raises(SessionNotFoundError, match="10 s"):
+        scheduler.session(left.id)
+    assert left.id not in cluster.executors[0]._sessions
+    scheduler.close()
+
+
+def test_a_session_that_owes_an_answer_is_in_use() -> None:
+    """However long it takes: here the reply is lost, and asked for anew when its time is up."""
+    cluster = LocalCluster(1, "numpy", strict=True, faults=Faults(lose=1.0))
+    scheduler = Scheduler(cluster, Budgets(idle_seconds=10.0, call_timeout=30.0))
+    session = opened(scheduler)
+    asked = session.forward(batch().feeds)
+    cluster.skip(20.0)
+    scheduler.wake()
+    assert not asked.done()
+    cluster._faults = Faults()
+    cluster.skip(20.0)
+    scheduler.wake()
+    assert asked.result(0).outputs.keys() == {"loss", "prediction"}
+    assert scheduler.sessions() == (session,)
+    cluster.skip(20.0)
+    scheduler.wake()
+    assert scheduler.sessions() == ()
+    scheduler.close()
