@@ -78,7 +78,7 @@ class Server:
             log.info("metrics", address=self.metrics_address)
 
     async def stop(self) -> None:
-        """Drain, then close: refuse new work, let running work end within `drain_seconds`, stop."""
+        """Drain, then close: refuse what begins something, let what runs end within `drain_seconds`, stop."""
         seconds = self._settings.drain_seconds
         log.info("draining", seconds=seconds)
         await self._health.enter_graceful_shutdown()

@@ -75,10 +75,18 @@ class GraphService(rpc.GraphServiceServicer):
         self._calls.close()
 
     def drain(self) -> None:
-        """Refuse new sessions; end the streams of mini-batches once what they sent is answered."""
+        """Refuse what begins something; end the streams of mini-batches once what they sent is answered.
+
+        Sessions, parameters and mini-batches begin something. The backward pass or the release of a lease
+        and the gradients of a step end what was begun, and are served until the server closes.
+        """
         self._draining = True
         for accumulation in self._accumulations:
             accumulation.drain()
+
+    def _require_open(self) -> None:
+        if self._draining:
+            raise UnavailableError("the server is shutting down")
 
     # -- sessions -----------------------------------------------------------------------------
 
@@ -86,8 +94,7 @@ class GraphService(rpc.GraphServiceServicer):
     async def CreateSession(  # noqa: N802
         self, requests: AsyncIterator[pb.CreateSessionRequest], _: Context
     ) -> pb.CreateSessionResponse:
-        if self._draining:
-            raise UnavailableError("the server is shutting down")
+        self._require_open()
         first = await _first(requests)
         document = await self._document(first, requests)
         options = options_from_message(first.options)
@@ -148,6 +155,7 @@ class GraphService(rpc.GraphServiceServicer):
     async def PutTensors(  # noqa: N802
         self, requests: AsyncIterator[pb.PutTensorsRequest], _: Context
     ) -> pb.PutTensorsResponse:
+        self._require_open()
         first = await _first(requests)
         session = self._scheduler.session(first.session_id)
         key = (session.id, first.upload_id)
@@ -183,8 +191,7 @@ class GraphService(rpc.GraphServiceServicer):
     async def Accumulate(  # noqa: N802
         self, requests: AsyncIterator[pb.AccumulateRequest], _: Context
     ) -> AsyncIterator[pb.AccumulateResponse]:
-        if self._draining:
-            raise UnavailableError("the server is shutting down")
+        self._require_open()
         accumulation = Accumulation(self._scheduler.session, self._calls, self.metrics)
         self._accumulations.add(accumulation)
         try:
@@ -197,6 +204,7 @@ class GraphService(rpc.GraphServiceServicer):
     async def Forward(  # noqa: N802
         self, requests: AsyncIterator[pb.ForwardRequest], _: Context
     ) -> AsyncIterator[pb.ForwardResponse]:
+        self._require_open()
         first = await _first(requests)
         session = self._scheduler.session(first.session_id)
         unpacker = Unpacker(self._limits, _input_types(session.graph))

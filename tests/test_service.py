@@ -589,6 +589,27 @@ def test_shutdown_ends_open_streams() -> None:
         assert raised.value.code() is Code.UNAVAILABLE
 
 
+def test_a_drain_refuses_what_begins_and_serves_what_ends() -> None:
+    with running() as server, grpc.insecure_channel(server.address) as channel:
+        caller = Caller(rpc.GraphServiceStub(channel), mean_square())  # type: ignore[no-untyped-call]
+        caller.put(weights())
+        lease = caller.forward(feeds(), keep=True)[0].lease
+        draining = threading.Event()
+        server.loop.call_soon_threadsafe(server.server._service.drain)
+        server.loop.call_soon_threadsafe(draining.set)
+        assert draining.wait(DEADLINE)
+        begins: list[Callable[[], object]] = [
+            lambda: create(caller.service, rg.encode(mean_square())),
+            lambda: caller.put(weights()),
+            lambda: caller.forward(feeds()),
+            lambda: caller.accumulate(batch(1)),
+        ]
+        for begin in begins:
+            refusal(begin, Code.UNAVAILABLE, "UnavailableError")
+        caller.backward(lease)
+        assert caller.gradients(expect_count=1).keys() == {"w"}
+
+
 # -- repeated requests ----------------------------------------------------------------------------
 
 
