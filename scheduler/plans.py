@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from raygrad.proto.errors import ConfigurationError, SizeError
+from raygrad.proto.errors import ConfigurationError, ResourceError, SizeError
 from raygrad.proto.graph import Graph
 from raygrad.proto.limits import check_bound
 from raygrad.proto.messages import PlanSummary, SessionOptions
@@ -65,6 +65,8 @@ class Plans:
         """The plan of a key; made now if it was not made before."""
         with self._lock:
             if key not in self._plans:
+                if not self._scheduler.cluster.workers:
+                    raise ResourceError("the cluster has no worker left")
                 check_bound(self._graph.bind(dict(key.sizes)), self._scheduler.budgets.limits)
                 spread = self._decide(dict(key.sizes))
                 plan = make_plan(self._graph, spread.placement, key)

@@ -103,7 +103,8 @@ class RayCluster:
 
     def rates(self) -> DeviceRates:
         if self._rates is None:
-            measured: DeviceRates = ray.get(self._workers[0].measure.remote(measure), timeout=MEASURE_SECONDS)
+            actor = self._workers[self.workers[0]]  # number 0 may be gone
+            measured: DeviceRates = ray.get(actor.measure.remote(measure), timeout=MEASURE_SECONDS)
             self._rates = measured
         return self._rates
 

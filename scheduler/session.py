@@ -41,6 +41,7 @@ from .events import (
     ReleaseRequested,
     TensorsPut,
     Token,
+    WorkerGone,
 )
 from .machine import Layout, Machine
 from .plans import Plans
@@ -272,8 +273,7 @@ class Session:
     def handle(self, event: SessionEvent) -> None:
         """On the scheduler's thread: let the machine react, carry out what it wants."""
         if isinstance(event, Machine):
-            self._machine = self._machine or event
-            self._machine.adopt(self._tensors)
+            self._begin(event)
             return
         machine = self._machine
         if isinstance(event, Closed):
@@ -297,6 +297,14 @@ class Session:
                 self._scheduler.cluster.execute(command)
         if machine.has_room:
             self._make_room()
+
+    def _begin(self, machine: Machine) -> None:
+        """The first mini-batch comes. Since the placement was decided, workers may have gone for good."""
+        if self._machine is None:
+            self._machine = machine
+            machine.adopt(self._tensors)
+            for worker in sorted(set(self.workers) - set(self._scheduler.cluster.workers)):
+                self.handle(WorkerGone(worker, f"worker {worker} was gone before the session began"))
 
     def abort(self, error: RaygradError) -> None:
         """The session cannot go on: whoever waits, and whoever comes, is told why."""

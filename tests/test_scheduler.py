@@ -7,7 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 import raygrad as rg
-from raygrad.proto.errors import DocumentError, RaygradError, SessionNotFoundError
+from raygrad.proto.errors import (
+    DocumentError,
+    RaygradError,
+    ResourceError,
+    SessionNotFoundError,
+    WorkerLostError,
+)
 from raygrad.proto.messages import MiniBatch, SessionOptions
 from raygrad.scheduler.events import Close, Place, WorkerCommand
 from raygrad.scheduler.local_cluster import Faults, LocalCluster
@@ -143,4 +149,36 @@ def test_a_session_that_owes_an_answer_is_in_use() -> None:
     cluster.skip(20.0)
     scheduler.wake()
     assert scheduler.sessions() == ()
+    scheduler.close()
+
+
+def test_a_session_whose_worker_is_gone_before_it_begins_says_so() -> None:
+    """The plan that a client looked at first has decided where the session lives."""
+
+    class Shrinking(LocalCluster):
+        gone: frozenset[int] = frozenset()
+
+        @property
+        def workers(self) -> tuple[int, ...]:
+            return tuple(w for w in super().workers if w not in self.gone)
+
+        def execute(self, command: WorkerCommand) -> None:
+            if command.worker not in self.gone:
+                super().execute(command)
+
+    cluster = Shrinking(2, "numpy")
+    scheduler = Scheduler(cluster)
+    options = SessionOptions(stages=1, replicas=1)
+    session = scheduler.create_session(rg.encode(mean_square()), options).result(DEADLINE)
+    session.put(weights()).result(DEADLINE)
+    session.plan({"N": 5})
+    cluster.gone = frozenset({0})
+    with pytest.raises(WorkerLostError, match="no worker left"):
+        session.step_batch(batch()).result(0)
+    other = scheduler.create_session(rg.encode(mean_square()), options).result(DEADLINE)
+    other.put(weights()).result(DEADLINE)
+    assert other.step_batch(batch()).result(DEADLINE).index == 0
+    cluster.gone = frozenset({0, 1})
+    with pytest.raises(ResourceError, match="no worker left"):
+        scheduler.create_session(rg.encode(mean_square()), options).result(DEADLINE).plan({"N": 5})
     scheduler.close()
