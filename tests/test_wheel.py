@@ -49,7 +49,7 @@ print(json.dumps({"file": rg.__file__, "path": sys.path, "local": local, "served
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder into which the wheel is installed. Built from a copy: setuptools writes beside the sources."""
+    """The folder with the installed wheel. Built from a copy: setuptools writes beside the sources."""
     source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("target")
     for name in SOURCES:
         if (ROOT / name).is_dir():
