@@ -49,15 +49,25 @@ def check_feed(types: Mapping[str, TensorType], arrays: Mapping[str, Array]) -> 
 
     Raises the error that names the tensor if one is missing, not declared, or does not fit.
     """
+    _check_names(types, arrays)  # first: a misspelt tensor is missing too, and its name says more
     if missing := sorted(set(types) - set(arrays)):
         raise MissingTensorError(f"{missing[0]!r} was not given; needed are {sorted(types)}", node=missing[0])
+    for name, declared in types.items():
+        check_tensor(name, declared, arrays[name])
+    return sizes_of(types, {name: array.shape for name, array in arrays.items()})
+
+
+def check_some(types: Mapping[str, TensorType], arrays: Mapping[str, Array]) -> dict[str, int]:
+    """`check_feed` where tensors may be left out."""
+    _check_names(types, arrays)
+    return check_feed({name: types[name] for name in arrays}, arrays)
+
+
+def _check_names(types: Mapping[str, TensorType], arrays: Mapping[str, Array]) -> None:
     if unexpected := sorted(set(arrays) - set(types)):
         raise UnexpectedTensorError(
             f"there is no {unexpected[0]!r}; there are {sorted(types)}", node=unexpected[0]
         )
-    for name, declared in types.items():
-        check_tensor(name, declared, arrays[name])
-    return sizes_of(types, {name: array.shape for name, array in arrays.items()})
 
 
 def type_of(name: str, array: Array) -> TensorType:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from raygrad.proto.errors import ConfigurationError, MissingTensorError, SizeError
-from raygrad.proto.feed import check_feed
+from raygrad.proto.feed import check_feed, check_some
 from raygrad.proto.graph import Graph, Node
 from raygrad.proto.messages import SessionOptions
 from raygrad.proto.tensor import Array, TensorType
@@ -26,7 +26,7 @@ class Signature:
 
     def check_tensors(self, tensors: Mapping[str, Array]) -> None:
         """Some parameters and buffers, each of its type; typed errors otherwise."""
-        check_feed({name: self.tensors[name] for name in tensors if name in self.tensors}, tensors)
+        check_some(self.tensors, tensors)
 
     def check_batch(self, feeds: Mapping[str, Array], weight: float) -> dict[str, int]:
         """The sizes that a mini-batch binds; typed errors if it does not fit, or its weight is not finite."""
@@ -46,7 +46,7 @@ class Signature:
         """Cotangents of at least one output, each of its output's type; typed errors otherwise."""
         if not given:
             raise MissingTensorError(f"there is no scalar output {self.loss!r}: give cotangents")
-        check_feed({name: outputs[name] for name in outputs if name in given}, given)
+        check_some(outputs, given)
 
     def one(self) -> dict[str, Array]:
         """The cotangent of the loss in a step: 1; nothing for a graph without loss."""
