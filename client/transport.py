@@ -64,7 +64,7 @@ class Link:
         self.target = target
         self.timeout = timeout
         self.metadata = (("authorization", f"Bearer {token}"),) if token else ()
-        self._channel = _channel(target, tls)
+        self._channel = _channel(_with_port(target), tls)
         self.stub = rpc.GraphServiceStub(self._channel)  # type: ignore[no-untyped-call]
 
     async def close(self) -> None:
@@ -136,6 +136,13 @@ async def replies(call: Any) -> AsyncGenerator[Any, None]:
             yield reply
     finally:
         call.cancel()
+
+
+def _with_port(target: str) -> str:
+    """The target; `ConfigurationError` if gRPC would look for a server at port 443, or at a URL, in vain."""
+    if ":" not in target or target.startswith(("http:", "https:")):
+        raise ConfigurationError(f"the address of a server is HOST:PORT, got {target!r}")
+    return target
 
 
 def _channel(target: str, tls: TLS) -> grpc.aio.Channel:
