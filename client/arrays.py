@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from raygrad.proto.errors import TensorError
 from raygrad.proto.graph import Graph
 from raygrad.proto.messages import MiniBatch
 from raygrad.proto.tensor import Array, TensorType
@@ -37,6 +38,9 @@ class Types:
 
     def mini_batch(self, given: MiniBatch | Feeds) -> MiniBatch:
         """A mini-batch of arrays."""
+        if not isinstance(given, (MiniBatch, Mapping)):
+            got = type(given).__name__
+            raise TensorError(f"a mini-batch is a mapping of inputs by name, got {got}: give a list of them")
         if isinstance(given, MiniBatch):
             return MiniBatch(self.feeds(given.feeds), given.index, given.weight)
         return MiniBatch(self.feeds(given))
@@ -47,11 +51,24 @@ def _types(graph: Graph, kind: str) -> dict[str, TensorType]:
 
 
 def _arrays(types: Mapping[str, TensorType], given: Feeds) -> dict[str, Array]:
-    return {name: _array(types.get(name), value) for name, value in given.items()}
+    if not isinstance(given, Mapping):
+        raise TensorError(f"tensors are given as a mapping by name, got {type(given).__name__}")
+    return {name: _array(name, types.get(name), value) for name, value in given.items()}
 
 
-def _array(declared: TensorType | None, value: Any) -> Array:
+def _array(name: str, declared: TensorType | None, value: Any) -> Array:
     """Arrays keep their dtype, so that a wrong one is seen; numbers and lists have none of their own."""
+    try:
+        return _as_array(declared, value)
+    except (
+        TypeError,
+        ValueError,
+        RuntimeError,
+    ) as exc:  # a ragged list, a text, a tensor that needs `detach`
+        raise TensorError(f"{name!r} does not make an array: {exc}", node=name) from exc
+
+
+def _as_array(declared: TensorType | None, value: Any) -> Array:
     if declared is None or hasattr(value, "dtype"):
         return np.asarray(value)
     return np.asarray(value, dtype=declared.dtype.numpy)

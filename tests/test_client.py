@@ -15,12 +15,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+import torch
 
 import raygrad as rg
 from raygrad.client.options import Options
 from raygrad.client.progress import counted
 from raygrad.client.session import Session
 from raygrad.proto.errors import (
+    ConfigurationError,
     DeadlineError,
     IncompleteStepError,
     LeaseError,
@@ -29,8 +31,10 @@ from raygrad.proto.errors import (
     ParametersFixedError,
     SessionNotFoundError,
     TensorDTypeError,
+    TensorError,
     TensorShapeError,
     UnavailableError,
+    UnexpectedTensorError,
 )
 from raygrad.proto.messages import SessionOptions
 from tests.serving import DEADLINE, Running, mean_square, mini_batches, network, running, weights
@@ -240,6 +244,34 @@ def test_errors_are_typed_and_leave_the_session_usable(session: Session) -> None
     assert_close(session.gradients()["w"], expected([good], weights()["w"]))
 
 
+def test_a_misspelt_tensor_is_named_with_those_there_are(session: Session) -> None:
+    good = mini_batches(2)[0]
+    with pytest.raises(UnexpectedTensorError, match=r"no 'labels'; there are \['x', 'y'\]"):
+        session.accumulate([{"x": good["x"], "labels": good["y"]}], progress=False)
+    with pytest.raises(UnexpectedTensorError, match=r"no 'W'; there are \['w'\]"):
+        session.put({"W": weights()["w"]})
+    lease = session.forward(good, keep=True).lease
+    with pytest.raises(UnexpectedTensorError, match=r"no 'los'; there are \['loss', 'prediction'\]"):
+        session.backward(lease, {"los": 1.0})
+
+
+def test_what_makes_no_tensors(session: Session) -> None:
+    """A mini-batch instead of a list of them, no mapping at all, and values that are no arrays."""
+    good = mini_batches(2)[0]
+    wrongs: list[Any] = [good, [tuple(good.values())]]
+    for wrong in wrongs:
+        with pytest.raises(TensorError, match="a mini-batch is a mapping"):
+            session.accumulate(wrong, progress=False)
+    with pytest.raises(TensorError, match="mapping by name, got ndarray"):
+        session.put(weights()["w"])  # type: ignore[arg-type]
+    for value in ([[1.0], [2.0, 3.0]], "text", torch.ones(4, 3, requires_grad=True)):
+        with pytest.raises(TensorError, match="'w' does not make an array") as raised:
+            session.put({"w": value})
+        assert raised.value.node == "w"
+    session.accumulate([good], progress=False)
+    assert_close(session.gradients(expect=1)["w"], expected([good], weights()["w"]))
+
+
 def test_a_bad_mini_batch_among_good_ones(session: Session) -> None:
     """Its error is raised; afterwards the step stands still, and holds those that were on the way."""
     good = mini_batches(4)
@@ -318,6 +350,13 @@ def free_address() -> str:
 def test_nobody_answers(free_address: str) -> None:
     with pytest.raises((UnavailableError, DeadlineError), match=free_address):
         rg.connect(free_address, mean_square(), timeout=0.5)
+
+
+@pytest.mark.parametrize("address", ["localhost", "http://127.0.0.1:50051"])
+def test_an_address_without_a_port_or_with_a_scheme(address: str) -> None:
+    """Refused at once, where gRPC would try until the deadline."""
+    with pytest.raises(ConfigurationError, match="HOST:PORT"):
+        rg.connect(address, mean_square(), timeout=DEADLINE)
 
 
 def test_calls_are_repeated_until_the_server_is_there(free_address: str) -> None:
