@@ -92,12 +92,11 @@ class Accumulation:
         if first is None:
             return
         session = self._session_of(first.session_id)
-        types = {name: node.types[0] for name, node in session.graph.inputs.items()}
         request: pb.AccumulateRequest | None = first
         number = 0
         while request is not None:
             await self._slots.acquire()
-            self._take(session, await self._whole(number, request, requests, types))
+            self._take(session, await self._whole(number, request, requests, session.feed_types))
             number += 1
             await self._calls(session.room)
             request = await anext(requests, None)
@@ -129,8 +128,9 @@ class Accumulation:
             step = step_of(arrived.identity)
             result = self._calls.submit(lambda: session.step_batch(batch, step))
             when_done(result, lambda done: self._reply(arrived, done))
-        except RaygradError as exc:
-            self._answer([self._failure(arrived, exc)], exc.code)
+        except Exception as exc:  # without a reply the stream would never end
+            error = as_raygrad_error(exc)
+            self._answer([self._failure(arrived, error)], error.code)
 
     # -- out ----------------------------------------------------------------------------------
 

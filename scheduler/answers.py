@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-import numpy as np
-
 from raygrad.proto.errors import ConflictError
-from raygrad.proto.tensor import Array
 
 T = TypeVar("T")
 
@@ -60,14 +56,3 @@ class Answers(Generic[T]):
 
 async def _run(compute: Callable[[], Awaitable[T]]) -> T:
     return await compute()
-
-
-def content_of(*parts: str, tensors: Mapping[str, Array]) -> bytes:
-    """A digest of texts and tensors, to tell whether two requests are the same."""
-    digest = hashlib.blake2b(digest_size=16)
-    for part in parts:
-        digest.update(f"{len(part)}:{part}".encode())
-    for name, array in sorted(tensors.items()):
-        digest.update(f"{name}:{array.dtype}:{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
-    return digest.digest()

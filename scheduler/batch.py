@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import enum
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-
-import numpy as np
 
 from raygrad.proto.plan import Mode, Plan, Segment
 from raygrad.proto.tensor import Array
 from raygrad.workers.store import RunKey
 
+from .content import content_of
 from .events import CallKey, Token
 
 
@@ -130,7 +128,7 @@ class Batch:
         self.feeds = {}
 
     def digest(self) -> bytes:
-        """What identifies the content of the mini-batch."""
+        """The content; what is left of it once the feeds are gone."""
         return self._digest or content(self.feeds, self.weight)
 
     def same_content(self, feeds: Mapping[str, Array], weight: float) -> bool:
@@ -146,10 +144,5 @@ def _same(a: Array, b: Array) -> bool:
 
 
 def content(feeds: Mapping[str, Array], weight: float) -> bytes:
-    """SHA-256 over names, types and bytes."""
-    digest = hashlib.sha256(repr(weight).encode())
-    for name in sorted(feeds):
-        array = np.ascontiguousarray(feeds[name])
-        digest.update(f"{name}{array.dtype}{array.shape}".encode())
-        digest.update(array.view(np.uint8).data if array.ndim else array.tobytes())
-    return digest.digest()
+    """What identifies the content of a mini-batch."""
+    return content_of(repr(weight), tensors=feeds)

@@ -26,7 +26,7 @@ Token = int
 
 @dataclass(frozen=True)
 class Received:
-    """A mini-batch arrived. `index` None: evaluation, which belongs to no step."""
+    """A mini-batch arrived. `index` None: the next one of the step; an evaluation has none at all."""
 
     token: Token
     plan: Plan  # EVALUATE, STEP or FORWARD

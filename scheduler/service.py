@@ -18,9 +18,8 @@ from raygrad.proto.errors import (
     TruncatedTensorError,
     UnavailableError,
 )
-from raygrad.proto.graph import Graph
 from raygrad.proto.limits import DEFAULT, Limits
-from raygrad.proto.tensor import Array, TensorType
+from raygrad.proto.tensor import Array
 from raygrad.proto.v1 import raygrad_pb2 as pb
 from raygrad.proto.v1 import raygrad_pb2_grpc as rpc
 from raygrad.proto.v1.tensors import Unpacker, pack
@@ -35,7 +34,8 @@ from raygrad.proto.v1.values import (
 )
 
 from .accumulation import Accumulation
-from .answers import Answers, content_of
+from .answers import Answers
+from .content import content_of
 from .handlers import Context, Request, streaming, unary
 from .metrics import Metrics
 from .scheduler import Scheduler
@@ -160,7 +160,7 @@ class GraphService(rpc.GraphServiceServicer):
         session = self._scheduler.session(first.session_id)
         key = (session.id, first.upload_id)
         kept = self._uploads.take(key)
-        unpacker = kept if kept and first.resume else Unpacker(self._limits, _tensor_types(session.graph))
+        unpacker = kept if kept and first.resume else Unpacker(self._limits, session.tensor_types)
         try:
             await _fill(unpacker, first, requests, lambda request: request.tensors)
         except (asyncio.CancelledError, TruncatedTensorError):
@@ -207,7 +207,7 @@ class GraphService(rpc.GraphServiceServicer):
         self._require_open()
         first = await _first(requests)
         session = self._scheduler.session(first.session_id)
-        unpacker = Unpacker(self._limits, _input_types(session.graph))
+        unpacker = Unpacker(self._limits, session.feed_types)
         await _fill(unpacker, first, requests, lambda request: request.feeds)
         identity = first.mini_batch
         result = await self._calls(
@@ -293,15 +293,6 @@ async def _fill(
         if request is None:
             raise TruncatedTensorError(f"the stream ended early; bytes received: {unpacker.received}")
         done = await asyncio.to_thread(unpacker.add, tensors_of(request))
-
-
-def _input_types(graph: Graph) -> dict[str, TensorType]:
-    return {name: node.types[0] for name, node in graph.inputs.items()}
-
-
-def _tensor_types(graph: Graph) -> dict[str, TensorType]:
-    """The types of parameters and buffers."""
-    return {name: node.types[0] for name, node in {**graph.parameters, **graph.buffers}.items()}
 
 
 def _summary(session: Session) -> pb.SessionSummary:

@@ -26,7 +26,7 @@ from raygrad.proto.messages import (
     StepResult,
 )
 from raygrad.proto.plan import Mode, Plan, PlanKey
-from raygrad.proto.tensor import Array
+from raygrad.proto.tensor import Array, TensorType
 from raygrad.workers.accumulator import merge
 
 from .events import (
@@ -185,6 +185,16 @@ class Session:
         """How the session is spread over workers, and what the scheduler predicts."""
         self._use()
         return self._plans.summary(dict(sizes) if sizes else None)
+
+    @property
+    def feed_types(self) -> Mapping[str, TensorType]:
+        """What a mini-batch must feed."""
+        return self._signature.feeds
+
+    @property
+    def tensor_types(self) -> Mapping[str, TensorType]:
+        """The types of parameters and buffers."""
+        return self._signature.tensors
 
     @property
     def workers(self) -> tuple[int, ...]:
