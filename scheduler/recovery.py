@@ -132,7 +132,7 @@ class Recovery:
         held = [b for b in machine.batches.values() if b.state is State.HELD and b.replica == replica.number]
         lost = [*replica.active.values(), *held]
         replica.active.clear()
-        self.wait(lost)
+        self._abandon(replica, lost)
 
     def _run_missing(self) -> None:
         """Committed mini-batches of which a contribution was lost run again, once all fences are answered."""
@@ -158,11 +158,15 @@ class Recovery:
 
     def restart(self, batch: Batch) -> None:
         """Give up a running attempt that adds nothing, and begin another."""
-        machine = self.machine
-        replica = machine.replicas[batch.replica]
+        replica = self.machine.replicas[batch.replica]
         del replica.active[batch.index]
-        machine.out.extend(Release(s.worker, batch.run) for s in replica.slots if s.alive)
-        self.wait([batch])
+        self._abandon(replica, [batch])
+
+    def _abandon(self, replica: Replica, batches: list[Batch]) -> None:
+        """Begin other attempts; what these left on live workers, and on the way between them, is freed."""
+        live = [slot.worker for slot in replica.slots if slot.alive]
+        self.machine.out.extend(Release(worker, batch.run) for batch in batches for worker in live)
+        self.wait(batches)
 
     def check_calls(self) -> None:
         """A worker that is silent for too long is declared lost."""

@@ -243,6 +243,26 @@ def test_an_evaluation_that_is_restarted_holds_up_no_other_worker() -> None:
     scheduler.close()
 
 
+def test_an_evaluation_that_is_lost_on_its_way_leaves_nothing_behind() -> None:
+    """The second worker dies with the bundle of the first one before it; no step's end comes to free that."""
+    cluster = LocalCluster(2, "numpy")
+    scheduler = Scheduler(cluster)
+    session = two_stages(scheduler)
+
+    def kill_once(run: Run) -> None:
+        if run.worker == 1 and not session.reruns:
+            cluster.before_run = lambda run: None
+            cluster.kill(1)
+
+    cluster.before_run = kill_once
+    found = session.forward({"x": np.ones((3, 2), np.float32)})
+    assert found.result(0).outputs["loss"] == 1.0
+    assert session.reruns == 1
+    assert not cluster._bundles
+    assert not any(executor.store.runs for executor in cluster.executors.values())
+    scheduler.close()
+
+
 def test_homes_are_all_placed() -> None:
     """The placements here cover what a client's placement must."""
     assert all(set(homes(work_of(s).graph)) == set(placement_of(s).stage_of) for s in GRAPHS)
