@@ -121,6 +121,9 @@ class RayWorkers:
             return exc
         if isinstance(exc, RayTaskError) and (found := root(exc)) is not None:
             return found
+        if isinstance(exc, RayActorError) and exc.actor_init_failed:
+            # Ray hands on only the text of the traceback; its last line is the error.
+            return ResourceError(f"a worker could not start: {str(exc).strip().splitlines()[-1]}")
         asked = f"{self._resources['num_cpus']:g} CPUs and {self._resources['num_gpus']:g} GPUs"
         count = len(self._actors)
         return ResourceError(

@@ -14,6 +14,7 @@ from ray import cloudpickle
 
 import raygrad as rg
 from raygrad.client import networks
+from raygrad.proto.errors import ResourceError
 from raygrad.scheduler.ray_cluster import RayCluster
 from raygrad.scheduler.scheduler import Budgets, Scheduler
 from raygrad.scheduler.session import Session
@@ -149,3 +150,8 @@ def test_a_lease_outlives_its_worker(arena: Arena) -> None:
     for lease in leases:
         session.backward(lease).result(DEADLINE)
     require_recovered(session, session.gradients(expect=12).result(DEADLINE))
+
+
+def test_workers_that_cannot_start_say_why(ray_started: None) -> None:
+    with pytest.raises(ResourceError, match="abacus"):
+        RayCluster(1, "abacus")
