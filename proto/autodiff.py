@@ -153,6 +153,9 @@ def differentiate(graph: Graph, seeded: Iterable[str], input_gradients: Iterable
         if name not in graph.inputs:
             known = sorted(graph.inputs)
             raise MissingTensorError(f"there is no input {name!r} to differentiate by; there are {known}")
+        declared = graph.inputs[name].types[0]
+        if not declared.dtype.is_floating:
+            raise DifferentiationError(f"input {name!r} is {declared}: nothing has a gradient by it")
     nodes = [*graph.parameters.values(), *(graph.inputs[name] for name in wanted)]
     found = gradients(seeds, [builder.values(n.id)[0] for n in nodes])
     count = len(graph.parameters)

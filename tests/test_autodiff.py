@@ -273,6 +273,9 @@ def test_what_cannot_be_differentiated_says_why() -> None:
         differentiate(graph, ["nothing"])
     with pytest.raises(MissingTensorError, match="no input 'z'"):
         differentiate(graph, ["loss"], ["z"])
+    builder.input("labels", (3,), "int64")
+    with pytest.raises(DifferentiationError, match="input 'labels' is int64"):
+        differentiate(builder.graph(), ["loss"], ["labels"])
     h = Value(builder, graph.outputs["h"])
     with pytest.raises(DifferentiationError, match="no scalar"):
         gradients([h], [h])
