@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from raygrad.proto.errors import ConfigurationError, RaygradError
+from raygrad.proto.errors import ConfigurationError, DocumentError, RaygradError
 from raygrad.proto.messages import SessionOptions
 
 from .config import Settings, load
@@ -46,8 +46,8 @@ Every option may also stand in the environment (`RAYGRAD_WORKERS=4`) or in a TOM
 """
 PLAN_HELP = """Print how a graph would be spread over workers, with the times that are predicted.
 
-DOCUMENT is a file with a graph: `Path("net.raygrad").write_bytes(rg.encode(graph))`. The kernels are
-measured on this machine, the transfers taken as those of Ray.
+DOCUMENT is a file with a graph: `Path("net.raygrad").write_bytes(rg.encode(builder.graph()))`. The kernels
+are measured on this machine, the transfers taken as those of Ray.
 
     raygrad plan net.raygrad --size N=64        # the named size N is 64
     raygrad plan net.raygrad --size N=64 --workers 4 --stages 2 --svg plan.svg
@@ -139,7 +139,10 @@ def plan(
     options = SessionOptions(loss=loss, stages=stages, replicas=replicas)
     from .prediction import predict
 
-    found = predict(_read(document), _sizes(size or []), options, workers, backend)
+    try:
+        found = predict(_read(document), _sizes(size or []), options, workers, backend)
+    except DocumentError as exc:
+        raise ConfigurationError(f"{document} holds no graph as `rg.encode` writes it: {exc}") from exc
     typer.echo(found.text)
     if svg is not None:
         svg.write_text(found.svg)

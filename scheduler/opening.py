@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import structlog
 
-from raygrad.proto.errors import ResourceError
+from raygrad.proto.errors import ConfigurationError, ResourceError
 
 from .config import Settings
 from .local_cluster import LocalCluster
@@ -42,6 +42,8 @@ def _reach_ray(settings: Settings) -> None:
         try:
             start_ray(settings.ray)
             return
+        except ValueError as exc:
+            raise ConfigurationError(f"ray: {exc}") from exc
         except ConnectionError as exc:
             if settings.ray != "auto":
                 raise ResourceError(f"no Ray answers at {settings.ray}: {exc}") from exc

@@ -59,6 +59,7 @@ def test_serve_until_a_signal(number: signal.Signals) -> None:
         (("--listen", "nowhere"), "HOST:PORT"),
         (("--workers", "0"), "workers"),
         (("--backend", "abacus"), "backend"),
+        (("--ray", "nonsense"), "nonsense"),
         (("--tls-cert", __file__), "tls_key"),
         (("--token-file", "missing"), "missing"),
         (("--config", "missing.toml"), "missing.toml"),
@@ -149,6 +150,7 @@ def test_plan_of_no_document(tmp_path: Path) -> None:
     for name in ("text", "missing"):
         done = CliRunner().invoke(app, ["plan", str(tmp_path / name)])
         assert isinstance(done.exception, rg.RaygradError)
+        assert str(tmp_path / name) in str(done.exception)
 
 
 def test_doctor() -> None:
