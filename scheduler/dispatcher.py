@@ -137,10 +137,15 @@ class Dispatcher:
 
 
 def _limit(replica: Replica, slot: Slot) -> int:
-    """How many calls the slot's worker may have submitted: groups are refilled when one is through."""
+    """How many calls the slot's worker may have submitted.
+
+    A worker that has a group to do waits for a whole one; with less than that, it gets what there is.
+    """
     if len(replica.slots) > 1 or slot.seconds > GROUP_SECONDS:
         return CALLS_AHEAD
-    return 2 * GROUP if slot.outstanding <= GROUP else slot.outstanding
+    left = sum(batch.has_calls_left(slot.stage) for batch in replica.active.values())
+    waits = slot.outstanding > GROUP or (slot.outstanding == GROUP and left < GROUP)
+    return slot.outstanding if waits else 2 * GROUP
 
 
 def _ahead(replica: Replica, batch: Batch, stage: int) -> int:

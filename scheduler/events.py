@@ -70,6 +70,7 @@ class GradientsRequested:
     step: int | None = None
     expect: frozenset[int] | int | None = None
     keep_open: bool = False
+    mean: bool = False  # what is wanted of the parts: a mean needs weights that do not sum to 0
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from raygrad.proto.errors import (
@@ -14,6 +15,7 @@ from raygrad.proto.errors import (
     ParametersMissingError,
     RaygradError,
     StepClosedError,
+    StepError,
 )
 from raygrad.proto.messages import ForwardResult, StepResult
 from raygrad.proto.plan import Mode, Plan
@@ -217,6 +219,8 @@ class Requests:
             )
         if machine.deserted and machine.waiting:
             raise no_worker_left()
+        if event.mean and sum(Fraction(b.weight) for b in machine.batches.values()) == 0:
+            raise StepError("there is no mean: the weights of the step's mini-batches sum to 0")
         machine.closed = machine.closed or not event.keep_open
         machine.pending.append(Pending(event.token, event.keep_open, event.expect))
 

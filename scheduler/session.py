@@ -164,7 +164,7 @@ class Session:
             return compute(self._merging, lambda: self._merge(taken, mean))
         wanted = expect if expect is None or isinstance(expect, int) else frozenset(expect)
         delivered: Future[Deliver] = self._request(
-            lambda token: GradientsRequested(token, step, wanted, keep_open)
+            lambda token: GradientsRequested(token, step, wanted, keep_open, mean)
         )
         return then(delivered, self._merging, lambda parts: self._merge(parts, mean))
 

@@ -463,3 +463,15 @@ def test_a_session_is_thread_safe(session: Session) -> None:
     for thread in threads:
         thread.join(DEADLINE)
     assert_close(session.gradients(expect=8)["w"], expected(batches, weights()["w"]))
+
+
+def test_a_mean_that_does_not_exist_costs_nothing() -> None:
+    with rg.local(mean_square(), backend="numpy") as session:
+        session.put(weights())
+        first, second = mini_batches(2, rows=5)[:1] * 2
+        session.accumulate(
+            [rg.MiniBatch(first, weight=1.0), rg.MiniBatch(second, weight=-1.0)], progress=False
+        )
+        with pytest.raises(rg.errors.StepError, match="sum to 0"):
+            session.gradients(mean=True)
+        assert not np.any(session.gradients()["w"])
