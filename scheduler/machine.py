@@ -144,6 +144,7 @@ class Machine:
             self.out.append(Answer(event.token, error=error))
         self.dispatcher.dispatch()
         self.requests.deliver()
+        self.snapshots.use_idle_time()
         taken, self.out = self.out, []
         return taken
 

@@ -164,8 +164,7 @@ class Plans:
         if sizes is None:
             made = next((key.sizes for key in self._plans), None)
             if made is None and self._graph.sizes:
-                raise SizeError(
-                    f"there is no plan yet: say what {sorted(self._graph.sizes)} are (--size), or send a mini-batch"
-                )
+                names = sorted(self._graph.sizes)
+                raise SizeError(f"there is no plan yet: say what {names} are (--size), or send a mini-batch")
             sizes = dict(made or ())
         return PlanKey(mode, tuple(sorted(sizes.items())), seeded)

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from .machine import Machine
 
 
+WORTH_A_SNAPSHOT = 4
+"""Additions since the last snapshot that an idle worker takes one for, unasked."""
+
+
 class Snapshots:
     """The part of the machine that makes contributions safe."""
 
@@ -33,6 +37,14 @@ class Snapshots:
             self.machine.out.append(
                 TakeSnapshot(slot.worker, self.machine.layout.session, epoch, self.machine.step)
             )
+
+    def use_idle_time(self) -> None:
+        """A worker with nothing to do says what it holds before anybody asks: the step may be over."""
+        if self.machine.waiting:
+            return
+        for slot in self.machine.slots():
+            if not slot.outstanding and slot.since_snapshot >= WORTH_A_SNAPSHOT:
+                self.ask(slot)
 
     def press_for_room(self) -> None:
         """When feeds fill half their budget, make contributions safe so that feeds can go."""
