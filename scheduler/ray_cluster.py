@@ -13,9 +13,9 @@ from functools import partial
 from typing import Any
 
 import ray
-from ray.exceptions import ActorDiedError, ActorUnavailableError, RayActorError, RayError, RayTaskError
+from ray.exceptions import ActorDiedError, ActorUnavailableError, RayActorError, RayTaskError
 
-from raygrad.proto.errors import KernelError, RaygradError, ResourceError
+from raygrad.proto.errors import RaygradError, ResourceError
 from raygrad.workers.actor import PreparationError, Step
 from raygrad.workers.calls import Reply, WorkerInfo
 from raygrad.workers.executor import Executor
@@ -258,15 +258,11 @@ class RayCluster:
 
     def _explain(self, worker: int, actor: Actor, error: BaseException) -> RaygradError | None:
         """The call's own error; None for a loss (dealt with here) and for what a loss drags along."""
-        if isinstance(error, RayTaskError):
-            if isinstance(what := cause(error), PreparationError):
-                self._workers.lose(worker, actor, str(what))
-            return root(error)
+        if isinstance(error, RayTaskError) and isinstance(what := cause(error), PreparationError):
+            self._workers.lose(worker, actor, str(what))
         if isinstance(error, (ActorDiedError, ActorUnavailableError)) and _is_about(error, actor):
             self._workers.lose(worker, actor, f"{type(error).__name__} of worker {worker}")
-        elif not isinstance(error, RayError):
-            return KernelError(f"{type(error).__name__}: {error}")
-        return None
+        return root(error)
 
 
 def _is_about(error: RayActorError, actor: Actor) -> bool:

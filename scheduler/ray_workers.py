@@ -15,7 +15,14 @@ from typing import Any
 
 import ray
 import structlog
-from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
+from ray.exceptions import (
+    GetTimeoutError,
+    ObjectStoreFullError,
+    OutOfDiskError,
+    RayActorError,
+    RayError,
+    RayTaskError,
+)
 
 from raygrad.proto.errors import KernelError, RaygradError, ResourceError
 from raygrad.workers.actor import PreparationError, WorkerActor
@@ -42,6 +49,10 @@ _WORKER_ENVIRONMENT = {"env_vars": {_DIRECT: str(100 << 10)}}
 MAX_LOSSES = 8
 LOSS_WINDOW_SECONDS = 120.0
 """A worker lost more often than this within the window is not replaced again: something kills it."""
+
+
+EXHAUSTED = (ObjectStoreFullError, OutOfDiskError)
+"""Ray's errors that say something about the call's own result, rather than about a worker."""
 
 
 class RayWorkers:
@@ -175,12 +186,15 @@ def cause(error: RayTaskError) -> BaseException | None:
     return found
 
 
-def root(error: RayTaskError) -> RaygradError | None:
-    """Our error at the bottom of a task's; None if another worker's loss is what lies there."""
-    found = cause(error)
+def root(error: BaseException) -> RaygradError | None:
+    """Our error at the bottom of a call's; None if another worker's loss is what lies there."""
+    found = cause(error) if isinstance(error, RayTaskError) else error
     if isinstance(found, RaygradError):
         return found
+    if isinstance(found, EXHAUSTED):
+        return ResourceError(f"Ray has no room for a result: {type(found).__name__}: {found}")
     if isinstance(found, (RayError, PreparationError)):
+        log.info("a call went with its worker", error=type(found).__name__)
         return None
     return KernelError(f"{type(found).__name__}: {found}")
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import ray
 
-from raygrad.proto.errors import RaygradError
+from raygrad.proto.errors import KernelError, RaygradError
 
 from .allocator import keep_freed_memory
 from .backends import open_backend
@@ -57,6 +57,8 @@ class WorkerActor:
             return self._executor.run(call)[0]
         except RaygradError as exc:
             return exc
+        except Exception as exc:  # the other calls of the group have their own outcomes
+            return KernelError(f"{type(exc).__name__}: {exc}")
 
     def do(self, before: Sequence[Step], method: str, *arguments: object) -> Any:
         """One of the executor's other methods."""
