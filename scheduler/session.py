@@ -44,6 +44,7 @@ from .events import (
     WorkerGone,
 )
 from .machine import Layout, Machine
+from .ordering import InOrder
 from .plans import Plans
 from .promises import Promises, compute, then
 from .signature import Signature
@@ -72,6 +73,7 @@ class Session:
         self._taken: Deliver | None = None
         self._lock = threading.Lock()
         self._started = False
+        self._order = InOrder(None if scheduler.cluster.inline else scheduler.planning)
         self._used = scheduler.cluster.clock()  # when it was last asked for something, or answered
 
     # -- parameters ---------------------------------------------------------------------------
@@ -247,7 +249,7 @@ class Session:
         """Check, and join the queue."""
         self._use()
         token, future = self._promises.make()
-        self._post(token, lambda: make(token))
+        self._order.submit(lambda: self._post(token, lambda: make(token)), is_long=False)
         return future
 
     def _planned(
@@ -266,10 +268,10 @@ class Session:
         except RaygradError as exc:
             self._promises.settle(token, error=exc)
             return future
-        if self._scheduler.cluster.inline or (self._started and key in self._plans):
-            self._post(token, lambda: make(token, self._plan(key)))
-        else:
-            self._scheduler.planning.submit(self._post, token, lambda: make(token, self._plan(key)))
+        self._order.submit(
+            lambda: self._post(token, lambda: make(token, self._plan(key))),
+            is_long=not (self._started and key in self._plans),
+        )
         return future
 
     def _post(self, token: Token, make: Callable[[], Any]) -> None:

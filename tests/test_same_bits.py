@@ -8,6 +8,7 @@ from functools import cache
 import pytest
 
 import raygrad as rg
+from raygrad.proto.errors import ParametersFixedError
 from raygrad.proto.graph import Graph
 from raygrad.proto.operators.shape import Concatenate
 from raygrad.proto.plan import Mode, Placement, PlanKey
@@ -52,6 +53,19 @@ def test_partitions(scheduler: Scheduler, name: str, replicas_and_stages: tuple[
     assert digest(accumulate(session, given.batches)) == expected(name, backend_of(scheduler))
     assert session.reruns == 0
     session.close()
+
+
+def test_requests_keep_their_order_while_a_plan_is_made(scheduler: Scheduler) -> None:
+    given = network_work("lenet")
+    session = given.open(scheduler, even_placement(given.graph, 1), 2)
+    try:
+        sent = session.step_batch(given.batches[0])  # not waited for: its plan is still to be made
+        refused = session.put(given.parameters)
+        gradients = session.gradients()
+        assert isinstance(refused.exception(60), ParametersFixedError)
+        assert gradients.result(60).indices == (sent.result(60).index,)
+    finally:
+        session.close()
 
 
 @pytest.mark.parametrize("name", NETWORKS)
