@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from raygrad.proto.errors import RaygradError
@@ -148,7 +149,7 @@ class Machine:
         taken, self.out = self.out, []
         return taken
 
-    @property
+    @cached_property
     def _handlers(self) -> Mapping[type, Callable[[Any], None]]:
         return {
             Received: self.requests.received,

@@ -31,6 +31,7 @@ from raygrad.scheduler.events import (
     SegmentDone,
     TakeSnapshot,
 )
+from raygrad.scheduler.snapshots import WORTH_A_SNAPSHOT
 
 from .machine_model import CALL_TIMEOUT, LEASE_SECONDS, Dialogue, contents, feed
 
@@ -691,6 +692,19 @@ def test_snapshots_come_as_often_as_asked() -> None:
         d.send(index)
         d.finish()
     assert sum(isinstance(c, TakeSnapshot) for c in d.commands) == 3
+
+
+@pytest.mark.parametrize("count", [WORTH_A_SNAPSHOT - 1, WORTH_A_SNAPSHOT])
+def test_an_idle_worker_takes_a_snapshot_that_is_worth_it(count: int) -> None:
+    d = Dialogue(1)
+    for index in range(count):
+        d.send(index)
+    d.finish()
+    taken = [c for c in d.commands if isinstance(c, TakeSnapshot)]
+    assert len(taken) == (count == WORTH_A_SNAPSHOT)
+    finish_step(d, count)
+    asked = [c for c in d.commands if isinstance(c, TakeSnapshot)]
+    assert len(asked) == 1  # for the gradients, unless it was there already
 
 
 # -- at random ------------------------------------------------------------------------------------
