@@ -24,8 +24,18 @@ from raygrad.proto.operators.linear import MatMul
 from raygrad.proto.tensor import Array, DType
 from raygrad.proto.value import Value
 
-from .functions import concatenate, cross_entropy, flatten, maximum, mean, norm, relu
-from .layers import batch_norm, conv, max_pool
+from .functions import (
+    batch_norm,
+    concatenate,
+    conv,
+    cross_entropy,
+    flatten,
+    max_pool,
+    maximum,
+    mean,
+    norm,
+    relu,
+)
 
 BATCH = "N"
 """The named size of a mini-batch."""

@@ -1,0 +1,11 @@
+"""One node of one operator with one output: what most functions of values are."""
+
+from __future__ import annotations
+
+from raygrad.proto.operators.base import Operator
+from raygrad.proto.value import Value
+
+
+def node(operator: Operator, *inputs: Value) -> Value:
+    """The one output of a node of `operator`."""
+    return inputs[0].builder.add(operator, inputs)[0]
