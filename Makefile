@@ -4,13 +4,14 @@
 VENV       := .venv
 BIN        := $(VENV)/bin
 STAMP      := $(VENV)/.raygrad-stamp
+SUITES     := $(VENV)/.raygrad-suites-stamp
 BENCHMARKS := train_step round_trip accumulate
 PROTO      := raygrad/proto/v1/raygrad.proto
 CANDIDATES := $(PYTHON) python3 python3.13 python3.12 python3.11 python
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test lint bench $(BENCHMARKS:%=bench-%) proto wheel constraints clean
+.PHONY: help setup demo test conformance lint bench $(BENCHMARKS:%=bench-%) proto wheel constraints clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +43,13 @@ demo: $(STAMP) ## Start a server with two workers and train a network on handwri
 test: $(STAMP) ## Run the tests
 	$(BIN)/python -m pytest $(ARGS)
 
+conformance: $(SUITES) ## Run the suites of others (ONNX, PyTorch) and print one table; takes long
+	$(BIN)/python -m tests.conformance $(ARGS)
+
+$(SUITES): $(STAMP)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[conformance,demo,test]'
+	@touch $@
+
 lint: $(STAMP) ## Check style (ruff), format (ruff) and types (mypy, strict)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -68,7 +76,7 @@ wheel: $(STAMP) ## Build the wheel into dist/
 constraints: | $(BIN)/python ## Write constraints.txt anew, from the newest versions that pyproject.toml allows
 	rm -rf build/constraints
 	$(BIN)/python -m venv build/constraints
-	build/constraints/bin/python -m pip install --quiet '.[demo,test]'
+	build/constraints/bin/python -m pip install --quiet '.[conformance,demo,test]'
 	build/constraints/bin/python -m pip freeze --exclude raygrad | sed 's/+.*//' > constraints.txt
 
 clean: ## Remove what builds and tools leave; .venv stays (rm -rf .venv for a new one)

@@ -1,0 +1,21 @@
+"""All suites, in the order in which they run: `module:function`, and the function makes a `Suite`.
+
+Modules are imported when their suites run, since each needs other packages.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from .suite import Suite
+
+SUITES: dict[str, str] = {}
+
+
+def make(name: str) -> Suite:
+    """The suite of a name."""
+    module, _, function = SUITES[name].partition(":")
+    suite = getattr(import_module(f"{__package__}.{module}"), function)()
+    assert isinstance(suite, Suite)
+    assert suite.name == name
+    return suite
