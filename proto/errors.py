@@ -14,7 +14,8 @@
     │   ├── ArityError                                       wrong number of inputs
     │   ├── TypeMismatchError                                shapes or dtypes that do not fit
     │   ├── SizeError                                        a size that cannot be expressed or bound
-    │   └── DifferentiationError
+    │   ├── DifferentiationError
+    │   └── UnsupportedOperatorError                         a model's operators that have no translation
     ├── TensorError                     INVALID_ARGUMENT     a feed, parameter or cotangent that does not fit
     │   ├── MissingTensorError
     │   ├── UnexpectedTensorError
@@ -131,6 +132,10 @@ class SizeError(GraphError):
 
 class DifferentiationError(GraphError):
     """A gradient that was asked for does not exist."""
+
+
+class UnsupportedOperatorError(GraphError):
+    """Operators of another framework's model that have no translation: all of them, with their places."""
 
 
 class TensorError(RaygradError):
