@@ -1,4 +1,7 @@
-"""Promises: futures by token, settled by the scheduler's answers."""
+"""Promises: futures by token, settled by the scheduler's answers.
+
+Who cancels a future says that nobody waits for it any more.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +12,17 @@ from concurrent.futures import Executor as Pool
 from concurrent.futures import Future
 from typing import Any
 
-from raygrad.proto.errors import DeadlineError, SessionNotFoundError
+from raygrad.proto.errors import DeadlineError, OperationCancelledError, SessionNotFoundError
 
 from .events import Token
 
 
 class Promises:
-    """The unanswered requests of one session. Thread-safe."""
+    """The unanswered requests of one session; `cancelled` hears of those given up. Thread-safe."""
 
-    def __init__(self, session: str) -> None:
+    def __init__(self, session: str, cancelled: Callable[[Token], None]) -> None:
         self._session = session
+        self._cancelled = cancelled
         self._tokens = itertools.count()
         self._futures: dict[Token, Future[Any]] = {}
         self._changed = threading.Condition()
@@ -31,7 +35,12 @@ class Promises:
             if self._closed:
                 raise SessionNotFoundError(f"session {self._session} was closed")
             self._futures[token] = future
+        future.add_done_callback(lambda done: self._give_up(token) if done.cancelled() else None)
         return token, future
+
+    def _give_up(self, token: Token) -> None:
+        self.settle(token)
+        self._cancelled(token)
 
     def settle(self, token: Token, result: Any = None, error: Exception | None = None) -> None:
         """Keep a promise, or break it; a second time changes nothing."""
@@ -39,7 +48,7 @@ class Promises:
             future = self._futures.pop(token, None)
             self._changed.notify_all()
         if future is not None:
-            _settle(future, result, error)
+            settle(future, result, error)
 
     def close(self, error: Exception | None = None) -> bool:
         """Break all promises, and make no more; whether this was the first time."""
@@ -48,13 +57,8 @@ class Promises:
             futures, self._futures = self._futures, {}
             self._changed.notify_all()
         for future in futures.values():
-            _settle(future, None, error or SessionNotFoundError(f"session {self._session} was closed"))
+            settle(future, None, error or SessionNotFoundError(f"session {self._session} was closed"))
         return not already
-
-    def token_of(self, future: Future[Any]) -> Token | None:
-        """The token behind an unsettled future."""
-        with self._changed:
-            return next((t for t, f in self._futures.items() if f is future), None)
 
     @property
     def owed(self) -> bool:
@@ -71,7 +75,8 @@ class Promises:
                 )
 
 
-def _settle(future: Future[Any], result: Any, error: Exception | None) -> None:
+def settle(future: Future[Any], result: Any = None, error: Exception | None = None) -> None:
+    """Settle a future, unless it was cancelled."""
     if not future.set_running_or_notify_cancel():
         return
     if error is not None:
@@ -93,23 +98,30 @@ def compute(pool: Pool | None, work: Callable[[], Any]) -> Future[Any]:
 
 
 def then(first: Future[Any], pool: Pool | None, follow: Callable[[Any], Any]) -> Future[Any]:
-    """A future of what follows from another one's result."""
+    """A future of what follows from another one's result; who cancels it cancels that one too."""
     second: Future[Any] = Future()
 
-    def copy(done: Future[Any]) -> None:
-        _settle(second, None if done.exception() else done.result(), _exception(done))
-
     def act(done: Future[Any]) -> None:
-        if done.exception() is not None:
-            copy(done)
+        if _error(done) is not None:
+            copy(done, second)
         else:
-            compute(pool, lambda: follow(done.result())).add_done_callback(copy)
+            following = compute(pool, lambda: follow(done.result()))
+            following.add_done_callback(lambda followed: copy(followed, second))
 
     first.add_done_callback(act)
+    second.add_done_callback(lambda done: first.cancel() if done.cancelled() else None)
     return second
 
 
-def _exception(done: Future[Any]) -> Exception | None:
+def copy(done: Future[Any], other: Future[Any]) -> None:
+    """Settle another future in the same way."""
+    error = _error(done)
+    settle(other, None if error else done.result(), error)
+
+
+def _error(done: Future[Any]) -> Exception | None:
+    if done.cancelled():
+        return OperationCancelledError("the request was given up before it was answered")
     error = done.exception()
     assert error is None or isinstance(error, Exception)
     return error

@@ -131,7 +131,7 @@ class Requests:
 
     def _was_answered(self, batch: Batch) -> bool:
         """Whether this batch only runs again for what a loss took: its answer is known."""
-        return not batch.tokens and batch.run.attempt > 0 and bool(batch.outputs)
+        return batch.acknowledged or batch.expires > 0.0
 
     def _require_tensors(self, plan: Plan) -> None:
         needed = {*plan.graph.parameters, *plan.graph.buffers}
@@ -209,7 +209,8 @@ class Requests:
         if not machine.tensors and machine.layout.has_parameters:
             raise ParametersMissingError("put the parameters, then send mini-batches, then ask for gradients")
         self._require_step(event.step)
-        if not event.keep_open and any(not request.keep_open for request in machine.pending):
+        closing = any(not request.keep_open for request in machine.pending)
+        if closing and not event.keep_open and event.step is None:  # with a step, it is the request repeated
             raise StepClosedError(f"the gradients of step {machine.step} were already asked for")
         self._require_expected(event.expect)
         if machine.leases:
@@ -294,14 +295,21 @@ class Requests:
         self.machine.out.extend(Answer(request.token, error=error) for request in pending)
 
     def cancelled(self, event: Cancelled) -> None:
-        """Nobody waits: an evaluation that has not started is dropped; the rest of a step still counts."""
-        self._forget(event.token)
+        """Nobody waits for an answer any more.
 
-    def _forget(self, token: Token) -> None:
+        An evaluation that has not started is dropped, and so is a forward pass whose lease nobody will know.
+        What else belongs to the step stays in it: its client may come back.
+        """
         machine = self.machine
+        machine.pending = [p for p in machine.pending if p.token != event.token]
         for batch in [*machine.evaluations.values(), *machine.batches.values()]:
-            if token in batch.tokens:
-                batch.tokens.remove(token)
-                if not batch.in_step and batch.state is State.WAITING:
+            if event.token in batch.tokens:
+                batch.tokens.remove(event.token)
+                if not batch.tokens and self._is_for_nobody(batch):
                     machine.remove(batch)
-        machine.pending = [p for p in machine.pending if p.token != token]
+
+    @staticmethod
+    def _is_for_nobody(batch: Batch) -> bool:
+        if batch.in_step:
+            return not batch.contributes
+        return batch.state is State.WAITING

@@ -2,7 +2,8 @@
 
 This is the domain behind the service and behind `rg.local()`. Methods may be called from any thread
 and return futures; what they need checked or planned is done before the request joins the
-scheduler's queue, so that a bad request disturbs nobody.
+scheduler's queue, so that a bad request disturbs nobody. Cancelling a future says that nobody waits
+for it: what has not begun is dropped then, but what belongs to a step stays in it.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ from .events import (
 from .machine import Layout, Machine
 from .ordering import InOrder
 from .plans import Plans
-from .promises import Promises, compute, then
+from .promises import Promises, compute, settle, then
 from .signature import Signature
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Session:
         self._tensors: dict[str, Array] = {}
         self._machine: Machine | None = None
         self._plans = Plans(graph, options, scheduler)
-        self._promises = Promises(id)
+        self._promises = Promises(id, lambda token: scheduler.post(id, Cancelled(token)))
         self._waiting_for_room: list[Future[None]] = []
         self._taken: Deliver | None = None
         self._lock = threading.Lock()
@@ -237,12 +238,6 @@ class Session:
         """Until no request is unanswered; `DeadlineError` after `timeout` seconds."""
         self._promises.wait_idle(timeout)
 
-    def cancel(self, future: Future[Any]) -> None:
-        """Nobody waits for this future any more."""
-        token = self._promises.token_of(future)
-        if token is not None:
-            self._scheduler.post(self.id, Cancelled(token))
-
     # -- requests and answers -----------------------------------------------------------------
 
     def _request(self, make: Callable[[Token], Any]) -> Future[Any]:
@@ -348,7 +343,7 @@ class Session:
         with self._lock:
             waiting, self._waiting_for_room = self._waiting_for_room, []
         for room in waiting:
-            room.set_result(None)
+            settle(room)
 
     @property
     def _merging(self) -> Pool | None:

@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from .promises import copy, settle
 
 T = TypeVar("T")
 
@@ -23,7 +25,7 @@ def when_done(future: Future[T], act: Callable[[Future[T]], None]) -> None:
 
 
 async def settled(future: Future[T]) -> T:
-    """The future's result. A cancelled wait leaves the future alone: the work may have other waiters."""
+    """The future's result. A cancelled wait leaves the future alone."""
     if future.done():
         return future.result()
     done = asyncio.Event()
@@ -43,22 +45,29 @@ class Calls:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="raygrad-calls") if inline else None
 
     def submit(self, call: Callable[[], Future[T]]) -> Future[T]:
-        """What `call` promises, or the error that it raises."""
+        """What `call` promises, or the error that it raises; who cancels it cancels what is promised."""
         outer: Future[T] = Future()
-        if self._pool is None:
-            _forward(call, outer)
-        else:
-            self._pool.submit(_forward, call, outer)
+        self._do(lambda: self._forward(call, outer))
         return outer
 
+    def _do(self, work: Callable[[], Any]) -> None:
+        if self._pool is None:
+            work()
+        else:
+            self._pool.submit(work)
+
     async def __call__(self, call: Callable[[], Future[T]]) -> T:
-        """The result of what `call` promises."""
-        return await settled(self.submit(call))
+        """The result of what `call` promises, which is given up when this wait is."""
+        future = self.submit(call)
+        try:
+            return await settled(future)
+        finally:
+            future.cancel()  # changes nothing once it is settled
 
     async def slow(self, call: Callable[[], Future[T]]) -> T:
-        """The same, where the call itself may take long whatever the cluster."""
+        """The same, where the call itself may take long whatever the cluster, and is done in any case."""
         if self._pool is not None:
-            return await self(call)
+            return await settled(self.submit(call))
         return await settled(await asyncio.to_thread(call))
 
     def close(self) -> None:
@@ -66,17 +75,18 @@ class Calls:
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
+    def _forward(self, call: Callable[[], Future[T]], outer: Future[T]) -> None:
+        """Settle `outer` as the future that `call` returns settles; not even call for nobody."""
+        if outer.cancelled():
+            return
+        try:
+            inner = call()
+        except Exception as exc:
+            settle(outer, error=exc)
+            return
+        inner.add_done_callback(lambda done: copy(done, outer))
+        outer.add_done_callback(lambda done: self._give_up(inner) if done.cancelled() else None)
 
-def _forward(call: Callable[[], Future[T]], outer: Future[T]) -> None:
-    """Settle `outer` as the future that `call` returns settles."""
-    try:
-        call().add_done_callback(lambda inner: _copy(inner, outer))
-    except BaseException as exc:
-        outer.set_exception(exc)
-
-
-def _copy(inner: Future[T], outer: Future[T]) -> None:
-    try:
-        outer.set_result(inner.result())
-    except BaseException as exc:
-        outer.set_exception(exc)
+    def _give_up(self, promised: Future[T]) -> None:
+        with contextlib.suppress(RuntimeError):  # the thread has ended, and the scheduler with it
+            self._do(promised.cancel)

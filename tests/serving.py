@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 import raygrad as rg
 from raygrad.scheduler.config import load
+from raygrad.scheduler.events import Place, WorkerCommand
 from raygrad.scheduler.local_cluster import LocalCluster
 from raygrad.scheduler.scheduler import Scheduler
 from raygrad.scheduler.server import Server
@@ -50,6 +51,23 @@ def mini_batches(count: int, rows: int = 5) -> list[dict[str, Array]]:
     ]
 
 
+class Threaded(LocalCluster):
+    """A local cluster that works in the scheduler's thread, as one on Ray does; it may refuse a session."""
+
+    inline = False
+    refused = ""
+
+    def execute(self, command: WorkerCommand) -> None:
+        session = command.setup.session if isinstance(command, Place) else getattr(command, "session", "")
+        if self.refused and session == self.refused:
+            raise OSError("nobody is there")
+        super().execute(command)
+
+    def flush(self) -> None:
+        while self.pump():
+            pass
+
+
 @dataclass
 class Running:
     """A server that runs, and what it runs on."""
@@ -69,15 +87,16 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(workers: int = 2, **settings: Any) -> Iterator[Running]:
+def running(workers: int = 2, cluster: LocalCluster | None = None, **settings: Any) -> Iterator[Running]:
     """A server on a free port of this machine, over a strict local cluster with the NumPy backend."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    cluster = LocalCluster(workers, "numpy", strict=True)
+    cluster = cluster or LocalCluster(workers, "numpy", strict=True)
     scheduler = Scheduler(cluster)
 
     async def start() -> Running:
+        assert cluster is not None
         server = Server(scheduler, load(**{"listen": "127.0.0.1:0", "drain_seconds": 5.0, **settings}))
         return Running(await server.start(), cluster, scheduler, server, loop)
 

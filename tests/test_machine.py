@@ -630,6 +630,47 @@ def test_a_cancelled_evaluation_that_waits_is_dropped() -> None:
     assert d.answers.keys() & {*running, waiting} == {running[1]}
 
 
+@pytest.mark.parametrize("calls_done", range(3))
+def test_a_lease_that_nobody_will_know_is_not_kept(calls_done: int) -> None:
+    d = Dialogue(2)
+    first = d.forward(0)
+    again = d.forward(0)
+    for _ in range(calls_done):
+        d.step(d.ready()[0])
+    d.say(Cancelled(first))
+    assert list(d.machine.leases.values()) == [0]  # the other one waits for it
+    d.say(Cancelled(again))
+    d.finish()
+    assert not d.machine.leases
+    assert not d.machine.batches
+    assert not any(w.activations for w in d.workers.values())
+
+
+def test_a_cancelled_mini_batch_counts_and_can_be_asked_for_again() -> None:
+    """Also when a loss makes it run again before its first answer: what is there of that is no answer."""
+    d = Dialogue(2)
+    token = d.send(0)
+    d.run_until("FB1#0")
+    d.say(Cancelled(token))
+    d.lose(1)
+    again = d.send(0)
+    assert again not in d.answers
+    d.join(1)
+    d.finish()
+    assert d.answers[again].result.index == 0
+    finish_step(d, 1)
+
+
+def test_a_repeated_request_for_gradients_gets_them_too() -> None:
+    """The first one's connection broke, which its server has not noticed yet."""
+    d = Dialogue()
+    d.send(0)
+    tokens = [d.gradients(step=0), d.gradients(step=0)]
+    d.finish()
+    for token in tokens:
+        d.require_complete(token, [0])
+
+
 def test_a_cancelled_request_for_gradients_lets_another_ask() -> None:
     d = Dialogue()
     d.send(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -15,29 +16,12 @@ from raygrad.proto.errors import (
     WorkerLostError,
 )
 from raygrad.proto.messages import MiniBatch, SessionOptions
-from raygrad.scheduler.events import Close, Place, WorkerCommand
+from raygrad.scheduler.events import Close, Run, WorkerCommand
 from raygrad.scheduler.local_cluster import Faults, LocalCluster
 from raygrad.scheduler.scheduler import Budgets, Scheduler
 from raygrad.scheduler.session import Session
 
-from .serving import DEADLINE, mean_square, mini_batches, weights
-
-
-class Threaded(LocalCluster):
-    """A local cluster that works in the scheduler's thread, as one on Ray does; it may refuse a session."""
-
-    inline = False
-    refused = ""
-
-    def execute(self, command: WorkerCommand) -> None:
-        session = command.setup.session if isinstance(command, Place) else getattr(command, "session", "")
-        if self.refused and session == self.refused:
-            raise OSError("nobody is there")
-        super().execute(command)
-
-    def flush(self) -> None:
-        while self.pump():
-            pass
+from .serving import DEADLINE, Threaded, mean_square, mini_batches, weights
 
 
 @pytest.fixture
@@ -77,6 +61,48 @@ def test_who_waits_for_room_when_a_session_ends_waits_no_longer(scheduler: Sched
     assert session.room().done()
     with pytest.raises(SessionNotFoundError):
         session.step_batch(batch(1))
+
+
+def test_who_waits_for_room_no_longer_disturbs_nobody(scheduler: Scheduler) -> None:
+    session = opened(scheduler)
+    session.forward(batch().feeds, keep=True).result(DEADLINE)
+    assert session.room().cancel()
+    assert session.step_batch(batch(1)).result(DEADLINE).index == 1
+
+
+def test_a_cancelled_evaluation_is_not_begun() -> None:
+    """The worker is busy with a first one; of those behind it, one is given up."""
+    cluster = Threaded(1, "numpy")
+    scheduler = Scheduler(cluster)
+    session = opened(scheduler)
+    session.forward(batch().feeds).result(DEADLINE)
+    busy, go_on, ran = threading.Event(), threading.Event(), list[int]()
+
+    def wait(run: Run) -> None:
+        ran.append(run.key.run.index)
+        busy.set()
+        assert go_on.wait(DEADLINE)
+
+    cluster.before_run = wait
+    asked = [session.forward(batch().feeds)]
+    assert busy.wait(DEADLINE)
+    asked += [session.forward(batch().feeds) for _ in range(8)]
+    assert asked[-1].cancel()
+    go_on.set()
+    for future in asked[:-1]:
+        future.result(DEADLINE)
+    assert len(ran) == len(asked) - 1
+    session.wait_idle(DEADLINE)
+    scheduler.close()
+
+
+def test_gradients_that_are_given_up_can_be_asked_for_again() -> None:
+    scheduler = Scheduler(Threaded(1, "numpy"))
+    session = opened(scheduler)
+    session.step_batch(batch()).result(DEADLINE)
+    session.gradients().cancel()
+    assert session.gradients(step=0, expect=1).result(DEADLINE).indices == (0,)
+    scheduler.close()
 
 
 def test_a_session_whose_commands_fail_ends_alone() -> None:
