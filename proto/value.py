@@ -16,6 +16,8 @@ import numpy as np
 from .errors import TypeMismatchError
 from .operators import elementwise as ew
 from .operators.base import Operator
+from .operators.division import FloorDiv, Remainder
+from .operators.logic import And, Or, ShiftLeft, ShiftRight, Xor
 from .operators.reduction import Max, Min, Sum
 from .operators.shape import Broadcast, Cast, Reshape, Transpose, missing_size
 from .promotion import broadcast_shapes, promote
@@ -177,6 +179,18 @@ class Value:
     def __rpow__(self, other: Operand) -> Value:
         return binary(ew.Pow(), other, self)
 
+    def __floordiv__(self, other: Operand) -> Value:
+        return binary(FloorDiv(), self, other)
+
+    def __rfloordiv__(self, other: Operand) -> Value:
+        return binary(FloorDiv(), other, self)
+
+    def __mod__(self, other: Operand) -> Value:
+        return binary(Remainder(), self, other)
+
+    def __rmod__(self, other: Operand) -> Value:
+        return binary(Remainder(), other, self)
+
     def __matmul__(self, other: Operand) -> Value:
         from .product import matmul
 
@@ -194,6 +208,26 @@ class Value:
     def square(self) -> Value:
         """x·x."""
         return self * self
+
+    # -- logic on bool, bits of integers ------------------------------------------------------
+
+    def __and__(self, other: Operand) -> Value:
+        return binary(And(), self, other)
+
+    def __or__(self, other: Operand) -> Value:
+        return binary(Or(), self, other)
+
+    def __xor__(self, other: Operand) -> Value:
+        return binary(Xor(), self, other)
+
+    def __invert__(self) -> Value:
+        return _one(ew.Not()(self))
+
+    def __lshift__(self, other: Operand) -> Value:
+        return binary(ShiftLeft(), self, other)
+
+    def __rshift__(self, other: Operand) -> Value:
+        return binary(ShiftRight(), self, other)
 
     # -- comparisons (bool values) ------------------------------------------------------------
 

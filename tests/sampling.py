@@ -51,6 +51,16 @@ def nonzero(*shape: int | str) -> Spec:
     return Spec(shape, lambda rng, s: rng.choice([-1.0, 1.0], s) * rng.uniform(0.2, 2.0, s))
 
 
+def above_one(*shape: int | str) -> Spec:
+    """Between 1.2 and 3."""
+    return Spec(shape, lambda rng, s: rng.uniform(1.2, 3.0, s))
+
+
+def unit(*shape: int | str) -> Spec:
+    """Between −0.9 and 0.9."""
+    return Spec(shape, lambda rng, s: rng.uniform(-0.9, 0.9, s))
+
+
 def distinct(*shape: int | str) -> Spec:
     """Numbers that differ by at least 0.01 from each other: no ties, not even nearly."""
 
@@ -69,6 +79,11 @@ def boolean(*shape: int | str) -> Spec:
 def integer(*shape: int | str) -> Spec:
     """Between −5 and 5."""
     return Spec(shape, lambda rng, s: rng.integers(-5, 6, s), DType.int64)
+
+
+def natural(*shape: int | str) -> Spec:
+    """Integers between 1 and 5."""
+    return Spec(shape, lambda rng, s: rng.integers(1, 6, s), DType.int64)
 
 
 def index(below: int, *shape: int | str, dtype: DType = DType.int64) -> Spec:

@@ -8,26 +8,38 @@ How an operator is computed does not belong here: that is a kernel, in ``raygrad
 
 from . import (
     convolution,
+    division,
     elementwise,
+    exponential,
     indexing,
     linear,
+    logic,
     loss,
     normalization,
     pooling,
     reduction,
+    rounding,
     shape,
     source,
+    special,
+    trigonometry,
 )
 
 __all__ = [
     "convolution",
+    "division",
     "elementwise",
+    "exponential",
     "indexing",
     "linear",
+    "logic",
     "loss",
     "normalization",
     "pooling",
     "reduction",
+    "rounding",
     "shape",
     "source",
+    "special",
+    "trigonometry",
 ]

@@ -96,8 +96,8 @@ class Div(BinaryFloat):
         return g / b, -(g * y / b)
 
 
-class Pow(BinaryFloat):
-    """aᵇ, floating-point"""
+class Pow(Binary):
+    """aᵇ; a negative b of integers is a `KernelError`"""
 
     def vjp(self, g: Value, y: Value, a: Value, b: Value) -> Cotangents:
         # At a = b = 0 both factors b · aᵇ⁻¹ and y · log a meet a pole. Replacing a by 1 where it does
@@ -281,10 +281,10 @@ class GreaterEqual(Comparison):
 
 
 class Not(Operator):
-    """Logical negation"""
+    """Logical negation; of an integer, that of each bit"""
 
     def infer(self, x: TensorType) -> TensorType:
-        require(x.dtype is DType.bool, self, f"needs bool, got {x}")
+        require(not x.dtype.is_floating, self, f"needs bool or integers, got {x}")
         return x
 
     def vjp(self, *_: Any) -> Cotangents:

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from raygrad.proto.operators import division, exponential, logic, rounding, special, trigonometry
 from raygrad.proto.operators import elementwise as ew
-from tests.sampling import boolean, distinct, integer, nonzero, positive, real, sample
+from tests.sampling import (
+    above_one,
+    boolean,
+    distinct,
+    index,
+    integer,
+    natural,
+    nonzero,
+    positive,
+    real,
+    sample,
+    unit,
+)
 
 ELEMENTWISE = [
     *(sample(op(), real("N", 5), real("N", 5)) for op in (ew.Add, ew.Sub, ew.Mul)),
     *(sample(op(), integer("N", 5), integer("N", 5)) for op in (ew.Add, ew.Sub, ew.Mul)),
     sample(ew.Div(), real("N", 5), nonzero("N", 5)),
     sample(ew.Pow(), positive("N", 5), real("N", 5)),
+    sample(ew.Pow(), integer("N", 5), index(4, "N", 5)),
     sample(ew.Neg(), real("N", 5)),
     sample(ew.Abs(), nonzero("N", 5)),
     sample(ew.Abs(), integer("N", 5)),
@@ -37,4 +51,39 @@ ELEMENTWISE = [
     ),
     sample(ew.Equal(), boolean("N"), boolean("N")),
     sample(ew.Not(), boolean("N", 5)),
+    sample(ew.Not(), integer("N", 5)),
+    *(sample(op(), real("N", 5)) for op in (rounding.Floor, rounding.Ceil, rounding.Trunc, rounding.Round)),
+    *(sample(op(), positive("N", 5)) for op in (exponential.Log1p, exponential.Log2, exponential.Log10)),
+    *(sample(op(), real("N", 5)) for op in (exponential.Exp2, exponential.Expm1)),
+    sample(exponential.LogAddExp(), real("N", 5), real("N", 5)),
+    *(
+        sample(op(), real("N", 5))
+        for op in (
+            trigonometry.Sin,
+            trigonometry.Cos,
+            trigonometry.Atan,
+            trigonometry.Sinh,
+            trigonometry.Cosh,
+            trigonometry.Asinh,
+        )
+    ),
+    *(
+        sample(op(), unit("N", 5))
+        for op in (trigonometry.Tan, trigonometry.Asin, trigonometry.Acos, trigonometry.Atanh)
+    ),
+    *(sample(op(), real("N", 5)) for op in (trigonometry.Atan, trigonometry.Asinh)),
+    sample(trigonometry.Acosh(), above_one("N", 5)),
+    sample(trigonometry.Atan2(), nonzero("N", 5), nonzero("N", 5)),
+    *(sample(op(), real("N", 5)) for op in (special.Erf, special.Erfc)),
+    *(
+        sample(op(), spec("N", 5), divisor)
+        for op in (division.FloorDiv, division.Remainder, division.Fmod)
+        for spec, divisor in ((real, positive("N", 5)), (integer, natural("N", 5)))
+    ),
+    *(
+        sample(op(), spec("N", 5), spec("N", 5))
+        for op in (logic.And, logic.Or, logic.Xor)
+        for spec in (boolean, integer)
+    ),
+    *(sample(op(), integer("N", 5), index(70, "N", 5)) for op in (logic.ShiftLeft, logic.ShiftRight)),
 ]

@@ -6,10 +6,12 @@ Numbers that a kernel needs are scalars of the node's dtype: a Python number wou
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from raygrad.proto.operators import division, exponential, logic, rounding, trigonometry
 from raygrad.proto.operators import elementwise as ew
 from raygrad.proto.operators.base import Operator
 
@@ -31,18 +33,54 @@ _EXACT: dict[type[Operator], Kernel] = {
     ew.Greater: operator.gt,
     ew.GreaterEqual: operator.ge,
     ew.Not: operator.invert,
+    logic.And: operator.and_,
+    logic.Or: operator.or_,
+    logic.Xor: operator.xor,
+    logic.ShiftLeft: operator.lshift,
+    logic.ShiftRight: operator.rshift,
 }
 
-_EXACT_FUNCTIONS: dict[type[Operator], str] = {ew.Sign: "sign", ew.Sqrt: "sqrt", ew.Where: "where"}
+_EXACT_FUNCTIONS: dict[type[Operator], str] = {
+    ew.Sign: "sign",
+    ew.Sqrt: "sqrt",
+    ew.Where: "where",
+    rounding.Floor: "floor",
+    rounding.Ceil: "ceil",
+    rounding.Trunc: "trunc",
+    rounding.Round: "round",
+}
 
 # The others: a library's vector and scalar versions may differ in the last bit.
-_FUNCTIONS: dict[type[Operator], str] = {
+FUNCTIONS: dict[type[Operator], str] = {
     ew.Exp: "exp",
     ew.Log: "log",
     ew.Tanh: "tanh",
-    ew.Pow: "pow",
     ew.Maximum: "maximum",
     ew.Minimum: "minimum",
+    exponential.Exp2: "exp2",
+    exponential.Expm1: "expm1",
+    exponential.Log1p: "log1p",
+    exponential.Log2: "log2",
+    exponential.Log10: "log10",
+    exponential.LogAddExp: "logaddexp",
+    trigonometry.Sin: "sin",
+    trigonometry.Cos: "cos",
+    trigonometry.Tan: "tan",
+    trigonometry.Asin: "asin",
+    trigonometry.Acos: "acos",
+    trigonometry.Atan: "atan",
+    trigonometry.Atan2: "atan2",
+    trigonometry.Sinh: "sinh",
+    trigonometry.Cosh: "cosh",
+    trigonometry.Asinh: "asinh",
+    trigonometry.Acosh: "acosh",
+    trigonometry.Atanh: "atanh",
+}
+
+_DIVISIONS: dict[type[Operator], str] = {
+    division.FloorDiv: "floor_divide",
+    division.Remainder: "remainder",
+    division.Fmod: "fmod",
 }
 
 
@@ -57,10 +95,52 @@ def exact_function(op: Operator, site: Site) -> Kernel:
     return found
 
 
-@kernel(*_FUNCTIONS)
+@kernel(*FUNCTIONS)
 def function(op: Operator, site: Site) -> Kernel:
-    found: Kernel = getattr(site.xp, _FUNCTIONS[type(op)])
+    found: Kernel = getattr(site.xp, FUNCTIONS[type(op)])
     return found
+
+
+@kernel(*_DIVISIONS)
+def divide(op: Operator, site: Site) -> Kernel:
+    found: Kernel = getattr(site.xp, _DIVISIONS[type(op)])
+    return found if site.output.dtype.is_floating else _refusing(found, _no_zero(site))
+
+
+@kernel(ew.Pow)
+def power(op: ew.Pow, site: Site) -> Kernel:
+    found: Kernel = site.xp.pow
+    return found if site.output.dtype.is_floating else _refusing(found, _no_negative(site))
+
+
+def _refusing(run: Kernel, check: Callable[[Any], None]) -> Kernel:
+    """`run` of two operands, the second one checked: libraries crash, raise or answer anything."""
+
+    def checked(a: Any, b: Any) -> Any:
+        check(b)
+        return run(a, b)
+
+    return checked
+
+
+def _no_zero(site: Site) -> Callable[[Any], None]:
+    xp = site.xp
+
+    def check(b: Any) -> None:
+        if not bool(xp.all(b != 0)):
+            raise ValueError("integer division by zero")
+
+    return check
+
+
+def _no_negative(site: Site) -> Callable[[Any], None]:
+    xp = site.xp
+
+    def check(b: Any) -> None:
+        if bool(xp.any(b < 0)):
+            raise ValueError("an integer to a negative integer power is no integer")
+
+    return check
 
 
 @kernel(ew.Sigmoid)

@@ -6,6 +6,7 @@ has to spell out.
 
 from . import (  # noqa: F401  (register their kernels)
     convolution,
+    elementwise,
     indexing,
     linear,
     loss,

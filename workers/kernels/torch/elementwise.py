@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from raygrad.proto.operators import elementwise as ew
+from raygrad.proto.operators import special
 from raygrad.proto.operators.base import Operator
 
 from ..base import Kernel, Site, kernel
@@ -13,10 +14,11 @@ from .backend import FAMILY
 _FUNCTIONS: dict[type[Operator], Kernel] = {
     ew.Maximum: torch.maximum,
     ew.Minimum: torch.minimum,
-    ew.Pow: torch.pow,
     ew.Relu: torch.relu,
     ew.Sigmoid: torch.sigmoid,
     ew.Where: torch.where,
+    special.Erf: torch.special.erf,
+    special.Erfc: torch.special.erfc,
 }
 
 # From here on log(1 + eˣ) rounds to x in float64; PyTorch's own threshold, 20, is meant for float32.
