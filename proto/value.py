@@ -19,7 +19,7 @@ from .operators.base import Operator
 from .operators.division import FloorDiv, Remainder
 from .operators.logic import And, Or, ShiftLeft, ShiftRight, Xor
 from .operators.reduction import Max, Min, Sum
-from .operators.shape import Broadcast, Cast, Reshape, Transpose, missing_size
+from .operators.shape import Broadcast, Cast, Reshape, StopGradient, Transpose, missing_size
 from .promotion import broadcast_shapes, promote
 from .tensor import Array, DType, Shape, Size, TensorType
 
@@ -71,6 +71,10 @@ class Value:
         """The same values in another dtype."""
         target = DType.of(dtype)
         return self if target is self.dtype else _one(Cast(target)(self))
+
+    def detach(self) -> Value:
+        """The same values, as a constant to whoever differentiates."""
+        return _one(StopGradient()(self))
 
     def broadcast_to(self, shape: Sequence[Size]) -> Value:
         """Repeated along axes of size 1 and along new leading axes."""

@@ -285,3 +285,14 @@ def test_what_cannot_be_differentiated_says_why() -> None:
         gradients([], [h])
     with pytest.raises(DifferentiationError, match="not floating-point"):
         gradients([builder.constant(1, DType.int64)], [h])
+
+
+def test_a_detached_value_is_a_constant() -> None:
+    builder = Builder()
+    x = builder.input("x", (3,), "float64")
+    (gradient,) = gradients([(x * x.detach()).sum()], [x])
+    assert gradient is not None
+    builder.output("gradient", gradient)
+    feeds = {"x": np.array([1.0, 2.0, 3.0])}
+    assert np.array_equal(evaluate(builder.graph(), feeds, NUMPY)["gradient"], feeds["x"])
+    assert gradients([x.detach().sum()], [x]) == (None,)

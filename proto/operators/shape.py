@@ -32,6 +32,18 @@ class Cast(Movement):
         return (g.astype(x.dtype) if x.dtype.is_floating else None,)
 
 
+class StopGradient(Movement):
+    """x itself, as a constant to whoever differentiates."""
+
+    free = True
+
+    def infer(self, x: TensorType) -> TensorType:
+        return x
+
+    def vjp(self, g: Value, y: Value, x: Value) -> Cotangents:
+        return (None,)
+
+
 class Broadcast(Movement):
     """x repeated along its axes of size 1 and along new leading axes, to `shape`."""
 

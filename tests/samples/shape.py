@@ -13,6 +13,7 @@ SHAPE = [
     sample(shape.Cast(DType.int32), real("N", 5)),
     sample(shape.Cast(DType.bool), integer("N", 5)),
     sample(shape.Cast(DType.float64), boolean("N", 5)),
+    sample(shape.StopGradient(), real("N", 5)),
     sample(shape.Broadcast(("T", "N", 5)), real("N", 1)),
     sample(shape.Broadcast((4, 3)), real()),
     sample(shape.Reshape(("N", 2, 3)), real("N", 6)),

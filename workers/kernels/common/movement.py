@@ -26,6 +26,11 @@ def cast(op: shape.Cast, site: Site) -> Kernel:
     return lambda x: xp.astype(x, dtype)
 
 
+@kernel(shape.StopGradient, exact=True)
+def stop_gradient(op: shape.StopGradient, site: Site) -> Kernel:
+    return lambda x: x
+
+
 @kernel(shape.Broadcast, exact=True)
 def broadcast(op: shape.Broadcast, site: Site) -> Kernel:
     xp, target = site.xp, site.output.static
