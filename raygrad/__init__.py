@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from raygrad.client import networks as networks
     from raygrad.client import optimizers as optimizers
     from raygrad.client.connect import connect as connect
+    from raygrad.client.importers import torch as torch
+    from raygrad.client.importers.torch import from_torch as from_torch
     from raygrad.client.local import local as local
     from raygrad.client.session import Session as Session
     from raygrad.proto import errors as errors
@@ -38,6 +40,7 @@ _MODULES = {
     "functions": "client.functions",
     "networks": "client.networks",
     "optimizers": "client.optimizers",
+    "torch": "client.importers.torch",
 }
 _HOMES = {
     "Builder": "proto.builder",
@@ -52,6 +55,7 @@ _HOMES = {
     "decode": "proto.codec",
     "digest": "proto.codec",
     "encode": "proto.codec",
+    "from_torch": "client.importers.torch",
     "gradients": "proto.autodiff",
     "local": "client.local",
 }

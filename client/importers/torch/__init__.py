@@ -1,0 +1,44 @@
+"""PyTorch: its modules as graphs (`from_torch`), and a module whose work is done by the service (`Remote`).
+
+A module is captured with `torch.export` (`exporter`) and written node by node on values (`translator`). What
+each ATen operator means stands in a table (`registry`), which the family modules fill.
+"""
+
+from __future__ import annotations
+
+from raygrad.proto.errors import DependencyError
+
+try:
+    import torch as _torch  # noqa: F401
+except ModuleNotFoundError as exc:
+    raise DependencyError("reading PyTorch modules needs torch: pip install 'raygrad[torch]'") from exc
+
+from . import (
+    casts,
+    convolution,
+    elementwise,
+    indexing,
+    losses,
+    normalization,
+    pooling,
+    products,
+    reductions,
+    shapes,
+)
+from .importer import from_torch
+
+FAMILIES = (
+    casts,
+    convolution,
+    elementwise,
+    indexing,
+    losses,
+    normalization,
+    pooling,
+    products,
+    reductions,
+    shapes,
+)
+"""The modules that fill the table."""
+
+__all__ = ["from_torch"]

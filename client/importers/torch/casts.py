@@ -1,0 +1,24 @@
+"""ATen operators that change a tensor's dtype or only its storage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from raygrad.proto.value import Value
+
+from .registry import Call, aten
+
+
+@aten(
+    "_to_copy.default",
+    "to.dtype",
+    "to.dtype_layout",
+    "to.device",
+    "clone.default",
+    "alias.default",
+    "contiguous.default",
+    "lift_fresh_copy.default",
+)
+def cast(call: Call, x: Value, *_: Any, **__: Any) -> Value:
+    """The elements in the output's dtype; devices and memory formats are the workers' business."""
+    return x.astype(call.out.dtype)

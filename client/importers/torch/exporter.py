@@ -1,0 +1,88 @@
+"""Capturing a module with `torch.export`, in ATen operators that the table knows where it knows them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.export import ExportedProgram, default_decompositions
+from torch.utils import _pytree as pytree
+
+from raygrad.proto.errors import ConfigurationError, GraphError
+
+from .registry import TABLE
+from .sizes import Dims, Named, names_of
+
+
+@dataclass(frozen=True)
+class Captured:
+    """A program in ATen operators, and names for its symbols."""
+
+    program: ExportedProgram
+    names: Mapping[str, str]
+
+
+def capture(
+    model: torch.nn.Module | ExportedProgram,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any] | None,
+    dynamic_shapes: Any,
+) -> Captured:
+    """A module on example inputs, or a program that is exported already, without what the table lacks."""
+    if isinstance(model, ExportedProgram):
+        if args or kwargs or dynamic_shapes is not None:
+            raise ConfigurationError(
+                "an exported program has its inputs and sizes: give them to torch.export"
+            )
+        return Captured(_decomposed(model), {})
+    if not isinstance(model, torch.nn.Module):
+        raise ConfigurationError(f"needs a torch.nn.Module or an ExportedProgram, got {type(model).__name__}")
+    given = dict(kwargs or {})
+    spec = Dims().of(dynamic_shapes)
+    try:
+        program = torch.export.export(model, tuple(args), given, dynamic_shapes=spec, strict=False)
+    except Exception as exc:
+        raise GraphError(f"torch.export cannot capture {type(model).__name__}: {exc}") from exc
+    return Captured(_decomposed(program), _symbols(program, model, tuple(args), given, spec))
+
+
+def _decomposed(program: ExportedProgram) -> ExportedProgram:
+    """Without mutation, and in operators of the table where torch can write the others in them."""
+    table = default_decompositions()
+    for operator in list(table):
+        if str(operator) in TABLE:
+            del table[operator]
+    decomposed: ExportedProgram = program.run_decompositions(table)
+    return decomposed
+
+
+def _symbols(
+    program: ExportedProgram, model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], spec: Any
+) -> dict[str, str]:
+    """The names that the dynamic shapes give to the program's symbols."""
+    named = pytree.tree_leaves(_named(model, args, kwargs, spec))
+    values = {n.name: n.meta.get("val") for n in program.graph.nodes if n.op == "placeholder"}
+    inputs = [s.arg.name for s in program.graph_signature.input_specs if s.kind.name == "USER_INPUT"]
+    found: dict[str, str] = {}
+    for name, axes in zip(inputs, named, strict=True):
+        if isinstance(axes, Named):
+            sizes = zip(values[name].shape, axes.axes, strict=True)
+            found.update((str(s), axis) for s, axis in sizes if axis and isinstance(s, torch.SymInt))
+    return found
+
+
+def _named(model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], spec: Any) -> Any:
+    """The arguments with the names of their axes instead of tensors."""
+    order = list(inspect.signature(model.forward).bind(*args, **kwargs).arguments)
+    if isinstance(spec, Mapping):
+        specs = [spec.get(name) for name in order]
+    else:
+        specs = list(spec or ()) + [None] * (len(args) + len(kwargs))
+    by_position = tuple(names_of(s, a) for s, a in zip(specs, args, strict=False))
+    by_name = dict(zip(kwargs, specs[len(args) :], strict=False))
+    if isinstance(spec, Mapping):
+        by_name = {key: spec.get(key) for key in kwargs}
+    return by_position, {key: names_of(by_name.get(key), value) for key, value in kwargs.items()}
