@@ -118,15 +118,15 @@ class Value:
 
     def sum(self, axes: Axes = None, keepdims: bool = False) -> Value:
         """The sum over `axes` (all by default)."""
-        return self._reduce(Sum, axes, keepdims)
+        return reduce(Sum, self, axes, keepdims)
 
     def max(self, axes: Axes = None, keepdims: bool = False) -> Value:
         """The largest element over `axes`."""
-        return self._reduce(Max, axes, keepdims)
+        return reduce(Max, self, axes, keepdims)
 
     def min(self, axes: Axes = None, keepdims: bool = False) -> Value:
         """The smallest element over `axes`."""
-        return self._reduce(Min, axes, keepdims)
+        return reduce(Min, self, axes, keepdims)
 
     def mean(self, axes: Axes = None, keepdims: bool = False) -> Value:
         """The sum divided by the number of elements, which may be a named size.
@@ -135,19 +135,9 @@ class Value:
         """
         if self.dtype.is_floating and self.dtype.itemsize < 4:
             return self.astype(DType.float32).mean(axes, keepdims).astype(self.dtype)
-        chosen = self._axes(axes)
+        chosen = axes_of(self, axes)
         count = self.builder.size_of(tuple(self.shape[a] for a in chosen), self.dtype)
         return self.sum(chosen, keepdims) / count
-
-    def _axes(self, axes: Axes) -> tuple[int, ...]:
-        if axes is None:
-            return tuple(range(self.rank))
-        return self.type.axes((axes,) if isinstance(axes, int) else tuple(axes))
-
-    def _reduce(self, reduction: Callable[[tuple[int, ...]], Operator], axes: Axes, keepdims: bool) -> Value:
-        chosen = self._axes(axes)
-        reduced = _one(reduction(chosen)(self)) if chosen else self
-        return reduced.reshape(self.type.kept(chosen)) if keepdims else reduced
 
     # -- arithmetic ---------------------------------------------------------------------------
 
@@ -260,6 +250,20 @@ def _one(value: Any) -> Value:
     """The value of an operator with one output."""
     assert isinstance(value, Value)
     return value
+
+
+def axes_of(x: Value, axes: Axes) -> tuple[int, ...]:
+    """`axes` sorted and counted from the front: all of x, if none are given."""
+    if axes is None:
+        return tuple(range(x.rank))
+    return x.type.axes((axes,) if isinstance(axes, int) else tuple(axes))
+
+
+def reduce(reduction: Callable[[tuple[int, ...]], Operator], x: Value, axes: Axes, keepdims: bool) -> Value:
+    """A reduction of x over `axes`, which are dropped, or kept with one element."""
+    chosen = axes_of(x, axes)
+    reduced = _one(reduction(chosen)(x)) if chosen else x
+    return reduced.reshape(x.type.kept(chosen)) if keepdims else reduced
 
 
 def binary(operator: Operator, a: Operand, b: Operand) -> Value:

@@ -1,21 +1,86 @@
-"""Elements and rows at integer indices."""
+"""Elements and slices at integer indices along one axis, and choices by a mask.
+
+Whether indices lie within their axis is known only when the graph runs: one outside is a `KernelError`.
+"""
 
 from __future__ import annotations
 
 from raygrad.proto.operators import indexing
-from raygrad.proto.value import Value
+from raygrad.proto.operators.elementwise import Where
+from raygrad.proto.promotion import broadcast_shapes
+from raygrad.proto.tensor import DType, Shape, Size
+from raygrad.proto.value import Operand, Value
 
+from .creation import places
+from .elementwise import where
 from .node import node
 
 
 def gather(x: Value, indices: Value, axis: int) -> Value:
-    """The elements of x at integer indices along `axis`; x and the indices agree in all other sizes.
+    """The elements of x at indices along `axis`. Beside it, indices reach as far as x, or less far."""
+    at = x.type.axis(axis)
+    return node(indexing.Gather(at), corner(x, indices.shape, at), indices)
 
-    An index outside of the axis is a `KernelError` when the graph runs.
-    """
-    return node(indexing.Gather(x.type.axis(axis)), x, indices)
+
+def take_along_axis(x: Value, indices: Value, axis: int) -> Value:
+    """`gather`, where negative indices count from the end of the axis, and sizes beside it broadcast."""
+    at = x.type.axis(axis)
+    beside = broadcast_shapes(x.type.kept((at,)), indices.type.kept((at,)))
+    reach, found = ((*beside[:at], v.shape[at], *beside[at + 1 :]) for v in (x, indices))
+    return gather(x.broadcast_to(reach), counted_from_front(indices, x.shape[at]).broadcast_to(found), at)
+
+
+def take(x: Value, indices: Value, axis: int = 0) -> Value:
+    """Whole slices of x at `indices` of any shape, which takes the place of `axis`; negative ones count from
+    its end."""
+    at = x.type.axis(axis)
+    return node(indexing.Take(at), x, counted_from_front(indices, x.shape[at]))
+
+
+def index_select(x: Value, axis: int, indices: Value) -> Value:
+    """Whole slices of x at `indices` (one axis, not negative) along `axis`."""
+    return node(indexing.Take(x.type.axis(axis)), x, indices)
 
 
 def embedding(indices: Value, table: Value) -> Value:
     """The rows of the table (rows, *) at integer indices (*places): (*places, *)."""
     return node(indexing.Take(0), table, indices)
+
+
+def one_hot(indices: Value, classes: Size, axis: int = -1, dtype: DType | str = DType.int64) -> Value:
+    """1 at each index along a new `axis` of `classes` elements, else 0; all 0 for an index outside."""
+    rank = indices.rank + 1
+    at = indices.type.of_shape((*indices.shape, classes)).axis(axis)
+    shape = (*indices.shape[:at], classes, *indices.shape[at:])
+    place = places(indices.builder, classes, indices.dtype).reshape(along(classes, at, rank))
+    spread = indices.reshape((*indices.shape[:at], 1, *indices.shape[at:])).broadcast_to(shape)
+    return spread.equals(place).astype(DType.of(dtype))
+
+
+def masked_fill(x: Value, mask: Value, value: Operand) -> Value:
+    """`value` where the mask (bool) holds, else x."""
+    return where(mask, value, x)
+
+
+def counted_from_front(indices: Value, size: Size) -> Value:
+    """Indices of an axis of `size` elements, those counted from its end (negative) counted from its front."""
+    if not indices.dtype.is_integer or indices.dtype.value.startswith("u"):
+        return indices
+    wide = indices.astype(DType.int64)
+    return node(Where(), wide < 0, wide + indices.builder.size_of((size,), DType.int64), wide)
+
+
+def corner(x: Value, shape: Shape, axis: int) -> Value:
+    """The part of x that reaches as far as `shape` from the front along all axes but `axis`."""
+    if len(shape) != x.rank:
+        return x
+    kept = [
+        a == axis or s == n or isinstance(n, str) for a, (s, n) in enumerate(zip(x.shape, shape, strict=True))
+    ]
+    reach = [slice(None) if whole else slice(0, int(n)) for whole, n in zip(kept, shape, strict=True)]
+    return x if all(kept) else x[tuple(reach)]
+
+
+def along(size: Size, axis: int, rank: int) -> Shape:
+    """The shape of `rank` axes of size 1, but for `axis`."""
+    return tuple(size if a == axis else 1 for a in range(rank))

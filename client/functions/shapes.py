@@ -1,12 +1,13 @@
-"""Functions that move elements without computing with them: joining, cutting, padding."""
+"""Functions that move elements without computing with them: other shapes, joining, cutting, padding."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from raygrad.proto.errors import TypeMismatchError
+from raygrad.proto.errors import SizeError, TypeMismatchError
 from raygrad.proto.operators import shape
-from raygrad.proto.value import Value, same_dtype
+from raygrad.proto.tensor import Shape, Size
+from raygrad.proto.value import Axes, Value, axes_of, same_dtype
 
 from .node import node
 
@@ -15,6 +16,95 @@ def flatten(x: Value, start: int = 1) -> Value:
     """x with all its axes from `start` on as one; it must have that axis."""
     first = x.type.axis(start)
     return x.reshape((*x.shape[:first], -1))
+
+
+def squeeze(x: Value, axes: Axes = None) -> Value:
+    """x without those of `axes` (all by default) that have one element."""
+    dropped = [a for a in axes_of(x, axes) if x.shape[a] == 1]
+    return x.reshape([s for a, s in enumerate(x.shape) if a not in dropped])
+
+
+def unsqueeze(x: Value, axes: int | Sequence[int]) -> Value:
+    """x with new axes of one element, at these places of the result."""
+    wanted = (axes,) if isinstance(axes, int) else tuple(axes)
+    result = x.type.of_shape((*x.shape, *(1,) * len(wanted)))
+    places, sizes = result.axes(wanted), iter(x.shape)
+    return x.reshape([1 if a in places else next(sizes) for a in range(result.rank)])
+
+
+def expand(x: Value, shape: Sequence[Size]) -> Value:
+    """x repeated along its axes of size 1 and along new leading axes; −1 leaves a size as it is."""
+    new = len(shape) - x.rank
+    kept = [x.shape[a - new] if s == -1 and a >= new else s for a, s in enumerate(shape)]
+    return x.broadcast_to(kept)
+
+
+def transpose(x: Value, axes: Sequence[int] | None = None) -> Value:
+    """x with its axes in this order, reversed by default."""
+    return x.transpose(axes)
+
+
+def swapaxes(x: Value, first: int, second: int) -> Value:
+    """x with two axes exchanged."""
+    order = list(range(x.rank))
+    a, b = x.type.axis(first), x.type.axis(second)
+    order[a], order[b] = b, a
+    return x.transpose(order)
+
+
+def moveaxis(x: Value, source: int | Sequence[int], target: int | Sequence[int]) -> Value:
+    """x with axes moved to these places of the result, the others in their order."""
+    sources, targets = ((axes,) if isinstance(axes, int) else tuple(axes) for axes in (source, target))
+    if len(sources) != len(targets):
+        raise TypeMismatchError(f"moveaxis needs as many places as axes, got {sources} and {targets}")
+    moved = dict(zip((x.type.axis(a) for a in targets), (x.type.axis(a) for a in sources), strict=True))
+    rest = iter(a for a in range(x.rank) if a not in moved.values())
+    return x.transpose([moved[a] if a in moved else next(rest) for a in range(x.rank)])
+
+
+def flip(x: Value, axes: Axes = None) -> Value:
+    """x with the elements along `axes` (all by default) in reverse order."""
+    return node(shape.Flip(axes_of(x, axes)), x)
+
+
+def roll(x: Value, shift: int | Sequence[int], axes: int | Sequence[int] | None = None) -> Value:
+    """x with the elements moved `shift` places on along each axis, round its end (of x flattened)."""
+    if axes is None:
+        return roll(x.reshape((-1,)), shift, 0).reshape(x.shape)
+    along, shifts = ((v,) if isinstance(v, int) else tuple(v) for v in (axes, shift))
+    if len(shifts) != len(along):
+        raise TypeMismatchError(f"roll needs as many shifts as axes, got {shifts} and {along}")
+    for axis, by in zip(along, shifts, strict=True):
+        x = node(shape.Roll(x.type.axis(axis), by), x)
+    return x
+
+
+def tile(x: Value, repeats: Sequence[int]) -> Value:
+    """x repeated as a whole along each axis, as PyTorch's `repeat`: new axes come first."""
+    rank = max(len(repeats), x.rank)
+    times = (*(1,) * (rank - len(repeats)), *repeats)
+    sizes = (*(1,) * (rank - x.rank), *x.shape)
+    return _repeated(x, sizes, times, whole=True)
+
+
+def repeat_interleave(x: Value, repeats: int, axis: int) -> Value:
+    """Each element along `axis` repeated, as NumPy's `repeat`."""
+    at = x.type.axis(axis)
+    return _repeated(x, x.shape, [repeats if a == at else 1 for a in range(x.rank)], whole=False)
+
+
+def _repeated(x: Value, sizes: Shape, times: Sequence[int], whole: bool) -> Value:
+    """x in the shape `sizes`, each axis repeated as a whole or by element."""
+    pairs = [(n, s) if whole else (s, n) for s, n in zip(sizes, times, strict=True)]
+    ones = [(1, s) if whole else (s, 1) for s in sizes]
+    spread = x.reshape([s for pair in ones for s in pair]).broadcast_to([s for pair in pairs for s in pair])
+    return spread.reshape([_times(s, n) for s, n in zip(sizes, times, strict=True)])
+
+
+def _times(size: Size, number: int) -> Size:
+    if isinstance(size, str) and number != 1:
+        raise SizeError(f"{number} · {size!r} cannot be expressed; give a number for {size!r}")
+    return size if isinstance(size, str) else size * number
 
 
 def concatenate(values: Sequence[Value], axis: int = 0) -> Value:
@@ -38,6 +128,24 @@ def stack(values: Sequence[Value], axis: int = 0) -> Value:
 def split(x: Value, sizes: Sequence[int], axis: int = 0) -> tuple[Value, ...]:
     """x cut along `axis` into pieces of the given sizes, which make up the axis."""
     return x.builder.add(shape.Split(x.type.axis(axis), tuple(sizes)), (x,))
+
+
+def chunk(x: Value, count: int, axis: int = 0) -> tuple[Value, ...]:
+    """x cut along `axis` into at most `count` pieces of one size, of which the last may be smaller."""
+    size = x.shape[x.type.axis(axis)]
+    if isinstance(size, str):
+        raise SizeError(f"chunk cannot cut axis {axis} of {x.type}; give a number for {size!r}")
+    piece = max(-(-size // count), 1)
+    return split(x, [min(piece, size - begin) for begin in range(0, size, piece)] or [0], axis)
+
+
+def unbind(x: Value, axis: int = 0) -> tuple[Value, ...]:
+    """The slices of x along `axis`, which is dropped; its size is a number."""
+    at = x.type.axis(axis)
+    size = x.shape[at]
+    if isinstance(size, str):
+        raise SizeError(f"unbind cannot count axis {axis} of {x.type}; give a number for {size!r}")
+    return tuple(squeeze(piece, at) for piece in split(x, [1] * size, at)) if size else ()
 
 
 def pad(x: Value, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Value:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..tensor import DType, Size, TensorType
-from .base import Cotangents, Operator, require
+from .base import Cotangents, Operator, floating, require
+from .elementwise import Exp
+from .scan import CumProd
 
 if TYPE_CHECKING:
     from ..value import Value
@@ -35,6 +37,64 @@ class Sum(Reduction):
 
     def vjp(self, g: Value, y: Value, x: Value) -> Cotangents:
         return (g.reshape(x.type.kept(self.axes)).broadcast_to(x.shape),)
+
+
+class Prod(Reduction):
+    """The product of x over `axes`, which are dropped.
+
+    The derivative divides by nothing, so that zeros do no harm: an element's is the product of those
+    before it and those behind it.
+    """
+
+    def vjp(self, g: Value, y: Value, x: Value) -> Cotangents:
+        if not self.axes:
+            return (g,)
+        *outer, axis = self.axes
+        if outer:
+            inner = Prod((axis,))(x)
+            (g,) = _present(Prod(tuple(outer)).vjp(g, y, inner))
+        before = CumProd(axis, exclusive=True)(x)
+        behind = CumProd(axis, reverse=True, exclusive=True)(x)
+        return (before * behind * g.reshape(x.type.kept((axis,))).broadcast_to(x.shape),)
+
+
+def _present(cotangents: Cotangents) -> tuple[Value, ...]:
+    return tuple(c for c in cotangents if c is not None)
+
+
+class LogSumExp(Reduction):
+    """log Σ eˣ over `axes`, without overflow."""
+
+    def infer(self, x: TensorType) -> TensorType:
+        floating(self, x)
+        return super().infer(x)
+
+    def vjp(self, g: Value, y: Value, x: Value) -> Cotangents:
+        kept = x.type.kept(self.axes)
+        back, total = (v.reshape(kept).broadcast_to(x.shape) for v in (g, y))
+        return (back * Exp()(x - total),)
+
+
+class Truth(Operator, abstract=True):
+    """A truth about the truths along `axes` (counted from the front), which are dropped."""
+
+    axes: tuple[int, ...]
+
+    def infer(self, x: TensorType) -> TensorType:
+        require(x.dtype is DType.bool, self, f"needs bool, got {x}")
+        require(x.axes(self.axes) == self.axes, self, f"axes {self.axes} are not sorted and from the front")
+        return x.without(self.axes)
+
+    def vjp(self, *_: Any) -> Cotangents:
+        return (None,)
+
+
+class AllTrue(Truth):
+    """Whether all elements are true; so it is of none."""
+
+
+class AnyTrue(Truth):
+    """Whether an element is true."""
 
 
 class Extremum(Reduction, abstract=True):

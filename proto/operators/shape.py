@@ -122,6 +122,33 @@ class Transpose(Movement):
         return (g.transpose(inverse),)
 
 
+class Flip(Movement):
+    """The elements in reverse order along `axes`, whose sizes may be names."""
+
+    axes: tuple[int, ...]
+
+    def infer(self, x: TensorType) -> TensorType:
+        require(x.axes(self.axes) == self.axes, self, f"axes {self.axes} are not sorted and from the front")
+        return x
+
+    def vjp(self, g: Value, y: Value, x: Value) -> Cotangents:
+        return (self(g),)
+
+
+class Roll(Movement):
+    """The elements moved `shift` places on along `axis`; those that leave at one end come in at the other."""
+
+    axis: int
+    shift: int
+
+    def infer(self, x: TensorType) -> TensorType:
+        require(0 <= self.axis < x.rank, self, f"axis {self.axis} does not exist in {x}")
+        return x
+
+    def vjp(self, g: Value, y: Value, x: Value) -> Cotangents:
+        return (Roll(self.axis, -self.shift)(g),)
+
+
 class Slice(Movement):
     """Elements start, start+step, … (count of them) along each axis; steps may be negative.
 

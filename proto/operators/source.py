@@ -1,4 +1,4 @@
-"""Sources: inputs, parameters, buffers, constants and the number of elements of named sizes.
+"""Sources: inputs, parameters, buffers, constants, and named sizes as numbers of elements and places.
 
 A source has no home: it stands beside each of its consumers.
 """
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import AttributeValueError, LimitError
-from ..tensor import Array, DType, Shape, TensorType
+from ..tensor import Array, DType, Shape, Size, TensorType
 from .base import Cotangents, Operator
 
 INLINE_BYTES = 4096
@@ -111,3 +111,15 @@ class SizeOf(Source):
 
     def infer(self) -> TensorType:
         return TensorType((), self.dtype)
+
+
+class Iota(Source):
+    """0, 1, …, size − 1: the places along an axis, whose size may be a name."""
+
+    size: Size
+    dtype: DType
+
+    def infer(self) -> TensorType:
+        if self.dtype is DType.bool:
+            raise AttributeValueError("Iota counts: it needs numbers, not bool")
+        return TensorType((self.size,), self.dtype)

@@ -13,7 +13,10 @@ from .loss import LOSS
 from .normalization import NORMALIZATION
 from .pooling import POOLING
 from .reduction import REDUCTION
+from .scan import SCAN
+from .scatter import SCATTER
 from .shape import SHAPE
+from .sorting import SORTING
 from .sources import SOURCES
 
 SAMPLES: list[Sample] = [
@@ -23,6 +26,9 @@ SAMPLES: list[Sample] = [
     *SHAPE,
     *LINEAR,
     *INDEXING,
+    *SCATTER,
+    *SCAN,
+    *SORTING,
     *CONVOLUTION,
     *POOLING,
     *NORMALIZATION,

@@ -13,4 +13,6 @@ SOURCES = [
     sample(source.Constant.of(np.array(3, dtype=np.uint8))),
     sample(source.SizeOf(("N", 3), DType.float32)),
     sample(source.SizeOf((), DType.int64)),
+    sample(source.Iota("N", DType.int64)),
+    sample(source.Iota(3, DType.bfloat16)),
 ]

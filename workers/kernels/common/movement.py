@@ -49,6 +49,19 @@ def transpose(op: shape.Transpose, site: Site) -> Kernel:
     return lambda x: xp.permute_dims(x, op.axes)
 
 
+@kernel(shape.Flip, exact=True)
+def flip(op: shape.Flip, site: Site) -> Kernel:
+    xp = site.xp
+    return (lambda x: xp.flip(x, axis=op.axes)) if op.axes else (lambda x: x)
+
+
+@kernel(shape.Roll, exact=True)
+def roll(op: shape.Roll, site: Site) -> Kernel:
+    xp, size = site.xp, site.inputs[0].static[op.axis]
+    places = op.shift % max(size, 1)
+    return lambda x: xp.roll(x, places, axis=op.axis)
+
+
 @kernel(shape.Slice, exact=True)
 def slice_(op: shape.Slice, site: Site) -> Kernel:
     xp, places, reversed_ = site.xp, *_forward(op.start, site.output.static, op.step)

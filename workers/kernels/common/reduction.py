@@ -19,6 +19,27 @@ def sum_(op: reduction.Sum, site: Site) -> Kernel:
     return lambda x: xp.sum(x, axis=op.axes, dtype=x.dtype)
 
 
+@kernel(reduction.Prod)
+def prod(op: reduction.Prod, site: Site) -> Kernel:
+    xp, dtype = site.xp, site.output.dtype
+    if dtype.is_floating and dtype.itemsize < 4:
+        narrow, wide = namespace_dtype(site, dtype), namespace_dtype(site, DType.float32)
+        return lambda x: xp.astype(xp.prod(x, axis=op.axes, dtype=wide), narrow)
+    return lambda x: xp.prod(x, axis=op.axes, dtype=x.dtype)
+
+
+@kernel(reduction.AllTrue, exact=True)
+def all_(op: reduction.AllTrue, site: Site) -> Kernel:
+    xp = site.xp
+    return lambda x: xp.all(x, axis=op.axes)
+
+
+@kernel(reduction.AnyTrue, exact=True)
+def any_(op: reduction.AnyTrue, site: Site) -> Kernel:
+    xp = site.xp
+    return lambda x: xp.any(x, axis=op.axes)
+
+
 @kernel(reduction.Max)
 def max_(op: reduction.Max, site: Site) -> Kernel:
     xp = site.xp

@@ -12,6 +12,9 @@ from . import (  # noqa: F401  (register their kernels)
     loss,
     normalization,
     pooling,
+    reduction,
+    scatter,
+    sorting,
 )
 from .backend import NumpyBackend
 

@@ -10,7 +10,7 @@ from raygrad.proto.operators.indexing import Gather, GatherGrad, Take, TakeGrad
 
 from ..base import Kernel, Site, kernel
 from ..common.indices import checked
-from .backend import FAMILY
+from .backend import FAMILY, Numbers
 
 
 @kernel(Gather, family=FAMILY, exact=True)
@@ -26,12 +26,17 @@ def gather_grad(op: GatherGrad, site: Site) -> Kernel:
 
     def run(g: Any, indices: Any) -> Any:
         result = np.zeros(target, dtype=g.dtype)
-        places = list(np.indices(indices.shape, sparse=True))
-        places[op.axis] = check(indices)
-        np.add.at(result, tuple(places), g)
+        np.add.at(result, places_of(check(indices), op.axis), g)
         return result
 
     return run
+
+
+def places_of(indices: Numbers, axis: int) -> tuple[Numbers, ...]:
+    """What `x[…]` takes to reach the elements that `Gather` reads."""
+    places: list[Numbers] = list(np.indices(indices.shape, sparse=True))
+    places[axis] = indices
+    return tuple(places)
 
 
 @kernel(Take, family=FAMILY, exact=True)

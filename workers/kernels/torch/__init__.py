@@ -14,6 +14,8 @@ from . import (  # noqa: F401  (register their kernels)
     normalization,
     pooling,
     reduction,
+    scatter,
+    sorting,
 )
 from .backend import TorchBackend, best_device
 

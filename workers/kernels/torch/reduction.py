@@ -10,12 +10,16 @@ from typing import Any
 
 import torch
 
-from raygrad.proto.operators.reduction import Max, Min, Reduction, Sum
+from raygrad.proto.operators.reduction import LogSumExp, Max, Min, Reduction, Sum
 
 from ..base import Kernel, Site, kernel
 from .backend import FAMILY
 
-_FUNCTIONS: dict[type[Reduction], Callable[..., Any]] = {Max: torch.amax, Min: torch.amin}
+_FUNCTIONS: dict[type[Reduction], Callable[..., Any]] = {
+    Max: torch.amax,
+    Min: torch.amin,
+    LogSumExp: torch.logsumexp,
+}
 
 
 @kernel(Sum, family=FAMILY)
@@ -26,8 +30,8 @@ def sum_(op: Sum, site: Site) -> Kernel:
 
 
 @kernel(*_FUNCTIONS, family=FAMILY)
-def extremum(op: Reduction, site: Site) -> Kernel:
+def function(op: Reduction, site: Site) -> Kernel:
     if not op.axes:
         return lambda x: x
-    function = _FUNCTIONS[type(op)]
-    return lambda x: function(x, op.axes)
+    found = _FUNCTIONS[type(op)]
+    return lambda x: found(x, op.axes)
