@@ -168,6 +168,22 @@ def differentiate(graph: Graph, seeded: Iterable[str], input_gradients: Iterable
     )
 
 
+def with_gradients(graph: Graph, output: str = "loss") -> Graph:
+    """The graph with the gradients of a scalar output by all parameters as more outputs, "∂loss/∂weight".
+
+    A parameter that the output does not depend on has none. The result is a graph like others: to be looked
+    at, run, or differentiated again.
+    """
+    builder = Builder(graph)
+    by_name = _outputs(builder, graph, [output])
+    names = list(graph.parameters)
+    parameters = [builder.values(graph.parameters[name].id)[0] for name in names]
+    for name, gradient in zip(names, gradients(list(by_name.values()), parameters), strict=True):
+        if gradient is not None:
+            builder.output(f"∂{output}/∂{name}", gradient)
+    return builder.graph()
+
+
 def _outputs(builder: Builder, graph: Graph, names: Sequence[str]) -> dict[str, Value]:
     for name in names:
         if name not in graph.outputs:

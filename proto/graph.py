@@ -164,6 +164,35 @@ class Graph:
         returned = ", ".join(f"{name}={ref}" for name, ref in self.outputs.items())
         return "\n".join(["graph {", *lines, f"  return {returned}", "}"])
 
+    def with_gradients(self, output: str = "loss") -> Graph:
+        """The graph with a scalar output's gradients by all parameters as more outputs, "∂loss/∂weight"."""
+        from .autodiff import with_gradients
+
+        return with_gradients(self, output)
+
+    def svg(self, fold: bool | None = None) -> str:
+        """A picture of the nodes that the outputs need, as an SVG document.
+
+        Boxes are nodes, in the colours of their families, with their parameters; lines are values, with
+        their types; a backward pass runs upwards beside the network. `fold` draws a block that repeats once,
+        "× 12": by default if there are more than 40 boxes.
+        """
+        from .drawing.depiction import picture_of
+        from .drawing.svg import svg_of
+
+        return svg_of(picture_of(self, fold))
+
+    def dot(self, fold: bool | None = None) -> str:
+        """The same picture in the language of Graphviz: `dot -Tpdf` and others lay it out."""
+        from .drawing.depiction import picture_of
+        from .drawing.dot import dot_of
+
+        return dot_of(picture_of(self, fold))
+
+    def _repr_svg_(self) -> str:
+        """What notebooks show."""
+        return self.svg()
+
 
 def _bind(node: Node, sizes: Mapping[str, int], bound: Mapping[int, Node]) -> Node:
     operator = node.operator.bind(sizes)

@@ -6,7 +6,6 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
-import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from raygrad.proto.operators.base import Operator
 from raygrad.workers.backends import open_backend
 
 _NEEDED = ("ray", "grpcio", "protobuf", "numpy", "msgpack")
-_EXTRAS = {"torch": "torch", "onnx": "onnx", "graphviz": "viz", "mlxtend": "demo"}
+_EXTRAS = {"torch": "torch", "onnx": "onnx", "mlxtend": "demo"}
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,6 @@ def examine() -> Iterator[Finding]:
     yield Finding("processor", f"{os.cpu_count()} cores, {platform.machine()}")
     yield from (_package(name, "") for name in _NEEDED)
     yield from (_package(name, extra) for name, extra in _EXTRAS.items())
-    yield _program("dot", "draws plans; without it raygrad draws them itself")
     yield from (_backend(name) for name in ("numpy", "torch-cpu", "torch-cuda"))
     yield _backend("auto")
 
@@ -48,11 +46,6 @@ def _package(name: str, extra: str) -> Finding:
     except importlib.metadata.PackageNotFoundError:
         how = f"pip install 'raygrad[{extra}]'" if extra else "pip install --force-reinstall raygrad"
         return Finding(name, f"not installed: {how}", ok=False)
-
-
-def _program(name: str, purpose: str) -> Finding:
-    where = shutil.which(name)
-    return Finding(name, where or f"not installed ({purpose})", ok=where is not None)
 
 
 def _backend(name: str) -> Finding:

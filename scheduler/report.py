@@ -11,6 +11,7 @@ from rich.table import Table
 
 from raygrad.proto.graph import Graph
 from raygrad.proto.plan import Plan, Segment
+from raygrad.proto.units import in_bytes, in_seconds, in_units
 
 from .cost import DeviceRates, node_flops, node_seconds
 
@@ -82,22 +83,3 @@ def plan_table(reports: Sequence[StageReport]) -> str:
     out = io.StringIO()
     Console(file=out, width=_WIDTH, color_system=None).print(table)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
-
-
-def in_units(number: float, units: Sequence[str], base: int = 1000) -> str:
-    """Three digits and a unit: 1.23 M."""
-    for unit in units[:-1]:
-        if abs(number) < base:
-            return f"{number:.3g} {unit}".rstrip()
-        number /= base
-    return f"{number:.3g} {units[-1]}"
-
-
-def in_bytes(nbytes: int) -> str:
-    """Bytes in binary units."""
-    return in_units(nbytes, ("B", "KiB", "MiB", "GiB", "TiB"), 1024)
-
-
-def in_seconds(seconds: float) -> str:
-    """Seconds, from microseconds up."""
-    return in_units(seconds * 1e6, ("µs", "ms", "s"))

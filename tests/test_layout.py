@@ -34,7 +34,7 @@ MAY_NAME = {
     "torch": {"workers/kernels/torch.py", "client/importers/torch.py"},
     "onnx": {"client/importers/onnx.py"},
 }
-EXTRAS = ("torch", "onnx", "graphviz", "mlxtend")
+EXTRAS = ("torch", "onnx", "mlxtend")
 
 
 @dataclass(frozen=True)
