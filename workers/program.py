@@ -7,6 +7,7 @@ cut through the graph changes no bit.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -55,6 +56,7 @@ class Program:
         for ref in (*segment.reads, *(v for e in segment.receives for v in e.values)):
             self._slot(ref)
         self._viewed = {r for r in _refs(computed) if self._may_be_view(r, computed)}
+        self._overwritable = set(self._fresh_and_read_once(computed))
         self.steps = self._compile(computed)
 
     def slot(self, ref: Ref) -> int:
@@ -105,6 +107,12 @@ class Program:
             return False
         return all(takes_views(n.operator) for n in computed if ref in n.inputs)
 
+    def _fresh_and_read_once(self, computed: list[Node]) -> Iterable[Ref]:
+        """The values whose one reader may write its result over them."""
+        reads = Counter(ref for node in computed for ref in node.inputs)
+        fresh = (ref for node in computed if self._backend.is_fresh(node.operator) for ref in _outputs(node))
+        return (ref for ref in fresh if reads[ref] == 1 and ref not in self._kept)
+
     def _compile(self, computed: list[Node]) -> tuple[Step, ...]:
         last_use = {r: i for i, n in enumerate(computed) for r in (*_outputs(n), *n.inputs)}
         frees: dict[int, list[int]] = {}
@@ -115,7 +123,8 @@ class Program:
 
     def _step(self, node: Node, frees: tuple[int, ...]) -> Step:
         types = tuple(self._graph.type(r) for r in node.inputs)
-        kernel = self._backend.compile(node.operator, types, node.types)
+        overwrites = types[:1] == node.types and node.inputs[0] in self._overwritable
+        kernel = self._backend.compile(node.operator, types, node.types, overwrites=overwrites)
         inputs = tuple(self._slots[r] for r in node.inputs)
         outputs = tuple(self._slot(r) for r in _outputs(node))
         layouts = tuple(self._layout(r, t) for r, t in zip(_outputs(node), node.types, strict=True))

@@ -95,10 +95,27 @@ class Backend(ABC):
         """Wait for the device, so that a clock read next is true."""
 
     def compile(
-        self, operator: Operator, inputs: tuple[TensorType, ...], outputs: tuple[TensorType, ...]
+        self,
+        operator: Operator,
+        inputs: tuple[TensorType, ...],
+        outputs: tuple[TensorType, ...],
+        *,
+        overwrites: bool = False,
     ) -> Kernel:
-        """The kernel of `operator` for these bound types."""
-        return find(operator, self.family)(operator, Site(self, inputs, outputs))
+        """The kernel of `operator` for these bound types.
+
+        With `overwrites`, nobody else reads the memory of the first operand, which has the type of the
+        output: the result may lie there, in the same bits.
+        """
+        site = Site(self, inputs, outputs)
+        if overwrites and (factory := _in_place.get((self.family, type(operator)))):
+            return factory(operator, site)
+        return find(operator, self.family)(operator, site)
+
+    def is_fresh(self, operator: Operator) -> bool:
+        """Whether results of this operator never share memory with its operands or with a constant."""
+        family = self.family if (self.family, type(operator)) in _factories else COMMON
+        return (family, type(operator)) in _fresh
 
 
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
@@ -114,15 +131,18 @@ def host_memory() -> int:
 
 _factories: dict[tuple[str, type[Operator]], Factory] = {}
 _exact: set[type[Operator]] = set()
+_fresh: set[tuple[str, type[Operator]]] = set()
+_in_place: dict[tuple[str, type[Operator]], Factory] = {}
 
 
 def kernel(
-    *operators: type[Operator], family: str = COMMON, exact: bool = False
+    *operators: type[Operator], family: str = COMMON, exact: bool = False, fresh: bool = False
 ) -> Callable[[Factory], Factory]:
     """Register a factory for operators, for all backends (`common`) or for one family.
 
     `exact` says that each output element is an exactly rounded function of its input elements, so
     that strides cannot change bits, and operands may be views (a broadcast need not be written out).
+    `fresh` says that results lie in memory of their own, which an `in_place` kernel may overwrite.
     """
 
     def register(factory: Factory) -> Factory:
@@ -132,6 +152,18 @@ def kernel(
             _factories[family, operator] = factory
             if exact:
                 _exact.add(operator)
+            if fresh:
+                _fresh.add((family, operator))
+        return factory
+
+    return register
+
+
+def in_place(*operators: type[Operator], family: str) -> Callable[[Factory], Factory]:
+    """Register a factory beside that of `kernel`: the same bits, written over the first operand."""
+
+    def register(factory: Factory) -> Factory:
+        _in_place.update(dict.fromkeys(((family, operator) for operator in operators), factory))
         return factory
 
     return register

@@ -84,7 +84,7 @@ _DIVISIONS: dict[type[Operator], str] = {
 }
 
 
-@kernel(*_EXACT, exact=True)
+@kernel(*_EXACT, exact=True, fresh=True)
 def exact(op: Operator, site: Site) -> Kernel:
     return _EXACT[type(op)]
 

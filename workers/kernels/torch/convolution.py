@@ -31,7 +31,7 @@ class Backward:
         return torch.ops.aten.convolution_backward.default(g, x, w, None, *self._arguments, mask)
 
 
-@kernel(Conv, family=FAMILY)
+@kernel(Conv, family=FAMILY, fresh=True)
 def conv(op: Conv, site: Site) -> Kernel:
     padder = Padder(op.padding, site.inputs[0])
     arguments = (op.stride, padder.both, op.dilation, False, [0] * len(op.stride), op.groups)
@@ -42,7 +42,7 @@ def conv(op: Conv, site: Site) -> Kernel:
     return run
 
 
-@kernel(ConvInputGrad, family=FAMILY)
+@kernel(ConvInputGrad, family=FAMILY, fresh=True)
 def conv_input_grad(op: ConvInputGrad, site: Site) -> Kernel:
     backward = Backward(op, site.output)
 
@@ -53,7 +53,7 @@ def conv_input_grad(op: ConvInputGrad, site: Site) -> Kernel:
     return run
 
 
-@kernel(ConvWeightGrad, family=FAMILY)
+@kernel(ConvWeightGrad, family=FAMILY, fresh=True)
 def conv_weight_grad(op: ConvWeightGrad, site: Site) -> Kernel:
     backward, shape = Backward(op, site.inputs[0]), site.output.static
     strides = canonical(shape)

@@ -8,7 +8,7 @@ from raygrad.proto.operators import elementwise as ew
 from raygrad.proto.operators import special
 from raygrad.proto.operators.base import Operator
 
-from ..base import Kernel, Site, kernel
+from ..base import Kernel, Site, in_place, kernel
 from .backend import FAMILY
 
 _FUNCTIONS: dict[type[Operator], Kernel] = {
@@ -39,6 +39,17 @@ def softplus(op: ew.Softplus, site: Site) -> Kernel:
 def relu_grad(op: ew.ReluGrad, site: Site) -> Kernel:
     backward = torch.ops.aten.threshold_backward.default
     return lambda g, y: backward(g, y, 0)
+
+
+@in_place(ew.Relu, family=FAMILY)
+def relu_in_place(op: ew.Relu, site: Site) -> Kernel:
+    return torch.relu_
+
+
+@in_place(ew.ReluGrad, family=FAMILY)
+def relu_grad_in_place(op: ew.ReluGrad, site: Site) -> Kernel:
+    backward = torch.ops.aten.threshold_backward.grad_input
+    return lambda g, y: backward(g, y, 0, grad_input=g)
 
 
 @kernel(ew.LeakyRelu, family=FAMILY)

@@ -15,7 +15,7 @@ from .backend import FAMILY
 _ALL = [True, True, True]
 
 
-@kernel(BatchNorm, family=FAMILY)
+@kernel(BatchNorm, family=FAMILY, fresh=True)
 def batch_norm(op: BatchNorm, site: Site) -> Kernel:
     def run(x: Any, weight: Any, bias: Any) -> Any:
         # Not native_batch_norm(training=True), whose inverse deviation does not give the variance back.
@@ -26,7 +26,7 @@ def batch_norm(op: BatchNorm, site: Site) -> Kernel:
     return widened(run, site)
 
 
-@kernel(BatchNormGrad, family=FAMILY)
+@kernel(BatchNormGrad, family=FAMILY, fresh=True)
 def batch_norm_grad(op: BatchNormGrad, site: Site) -> Kernel:
     backward = torch.ops.aten.native_batch_norm_backward.default
 
@@ -37,7 +37,7 @@ def batch_norm_grad(op: BatchNormGrad, site: Site) -> Kernel:
     return widened(run, site)
 
 
-@kernel(BatchNormInference, family=FAMILY)
+@kernel(BatchNormInference, family=FAMILY, fresh=True)
 def batch_norm_inference(op: BatchNormInference, site: Site) -> Kernel:
     def run(x: Any, weight: Any, bias: Any, mean: Any, variance: Any) -> Any:
         return torch.native_batch_norm(x, weight, bias, mean, variance, False, 0.0, op.eps)[0]

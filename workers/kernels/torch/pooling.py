@@ -96,7 +96,7 @@ def _is_cuda(site: Site) -> bool:
     return site.backend.name == "torch-cuda"
 
 
-@kernel(MaxPoolGrad, family=FAMILY)
+@kernel(MaxPoolGrad, family=FAMILY, fresh=True)
 def max_pool_grad(op: MaxPoolGrad, site: Site) -> Kernel:
     planes = Planes(op, site.output)
     # On CUDA the sums of PyTorch's own backward have no fixed order.
@@ -179,7 +179,7 @@ def avg_pool(op: AvgPool, site: Site) -> Kernel:
     return run
 
 
-@kernel(AvgPoolGrad, family=FAMILY)
+@kernel(AvgPoolGrad, family=FAMILY, fresh=True)
 def avg_pool_grad(op: AvgPoolGrad, site: Site) -> Kernel:
     return _spread_by_convolution(op, site) if _is_cuda(site) else _native_spread(op, site)
 
