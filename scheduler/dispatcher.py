@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from raygrad.proto.plan import Mode, Plan, Segment
@@ -98,12 +99,13 @@ class Dispatcher:
         key = batch.key(plan, segment.id)
         batch.submitted.add(key)
         needs = tuple(batch.key(plan, e.source) for e in segment.receives)
-        self.machine.calls[key] = Asked(slot, self.machine.now, needs)
+        adds = segment.last and segment.stage in batch.adds and plan is batch.plans[-1]
+        snapshot = adds and self.machine.snapshots.goes_along(replica, slot)
+        self.machine.calls[key] = Asked(slot, self.machine.now, needs, snapshot)
         slot.outstanding += 1
         sends = tuple(e.target for e in segment.sends)
-        self.machine.out.append(
-            Run(slot.worker, self._call(replica, batch, plan, segment), key, needs, sends, segment.title)
-        )
+        call = replace(self._call(replica, batch, plan, segment), add=adds, snapshot=snapshot)
+        self.machine.out.append(Run(slot.worker, call, key, needs, sends, segment.title))
 
     def _call(self, replica: Replica, batch: Batch, plan: Plan, segment: Segment) -> Call:
         given = self.machine.layout.loss_cotangent if plan.key.mode is Mode.STEP else batch.cotangents
@@ -115,7 +117,6 @@ class Dispatcher:
             feeds={name: batch.feeds[name] for name in segment.feeds},
             cotangents={name: given[name] for name in segment.cotangents},
             weight=batch.weight,
-            add=segment.last and segment.stage in batch.adds and plan is batch.plans[-1],
         )
 
     def _prepare(self, slot: Slot, plan: Plan) -> None:

@@ -92,6 +92,7 @@ class Machine:
     step: int = 0
     closed: bool = False  # the step takes no further index
     batches: dict[int, Batch] = field(default_factory=dict)  # of the step, by index
+    last_size: int = 0  # how many mini-batches the step before held
     evaluations: dict[int, Batch] = field(default_factory=dict)
     leases: dict[str, int] = field(default_factory=dict)  # lease → index
     ended_leases: dict[str, str] = field(default_factory=dict)  # lease → how it ended
@@ -208,7 +209,8 @@ class Machine:
 
     def segment_done(self, event: SegmentDone) -> None:
         """A call returned. Late and repeated replies change nothing."""
-        if not self._answered(event.key):
+        call = self._answered(event.key)
+        if call is None:
             return
         batch, replica = self.current(event.key)
         if batch is None or replica is None:
@@ -223,19 +225,22 @@ class Machine:
         if event.reply.added:
             self.contributions.add(segment.stage, batch.index, replica.number)
             self.snapshots.count_addition(replica.slots[segment.stage])
+        if event.reply.snapshot is not None:
+            self.snapshots.came_along(call.slot, event.reply.snapshot)
         self.complete_if_finished(batch)
 
-    def _answered(self, key: CallKey) -> bool:
+    def _answered(self, key: CallKey) -> Asked | None:
+        """The call, which is no longer owed an answer; None if it was answered before, or given up."""
         call = self.calls.pop(key, None)
         if call is None:
-            return False
+            return None
         call.slot.outstanding -= 1
         if call.slot.asked is not None:
             call.slot.asked = self.now
         for other in self.calls.values():
             if other.slot is call.slot or key in other.needs:
                 other.since = self.now
-        return True
+        return call
 
     def due(self) -> Iterator[tuple[int, float]]:
         """For everything that a worker owes us: the worker, and when it is too late.
@@ -314,8 +319,10 @@ class Machine:
         A consequence of a loss changes nothing: the loss is on its way, and if it is not, the call counts
         as unanswered until its time is up.
         """
-        if event.error is None or not self._answered(event.key):
+        if event.error is None or (call := self._answered(event.key)) is None:
             return
+        if call.snapshot:
+            call.slot.forget_arrived()
         batch, _ = self.current(event.key)
         if batch is not None and batch.acknowledged:
             # It worked before, and the client counts on it: what fails now is the worker.
@@ -369,6 +376,7 @@ class Machine:
         self.out.extend(EndStep(s.worker, self.layout.session, self.step) for s in self.slots() if s.alive)
         self.step += 1
         self.closed = False
+        self.last_size = len(self.batches)
         self.batches.clear()
         self.feed_bytes = 0
         self.contributions.clear()

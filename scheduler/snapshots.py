@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from raygrad.workers.accumulator import Snapshot
+
 from .batch import State
 from .events import TakeSnapshot
-from .replica import Slot
+from .replica import Replica, Slot
 
 if TYPE_CHECKING:
     from .machine import Machine
@@ -29,10 +31,34 @@ class Snapshots:
         if every and slot.since_snapshot >= every:
             self.ask(slot)
 
+    def goes_along(self, replica: Replica, slot: Slot) -> bool:
+        """Whether a snapshot is to come with the reply to an addition that is about to be submitted.
+
+        It is if the worker has nothing more to do afterwards and the step is as large as the one before:
+        then it is probably over, and a snapshot that is there already saves a round trip.
+        """
+        machine = self.machine
+        if not machine.last_size or len(machine.batches) < machine.last_size or machine.waiting:
+            return False
+        if any(batch.has_calls_left(slot.stage) for batch in replica.active.values()):
+            return False
+        return self._expect(slot)
+
+    def came_along(self, slot: Slot, snapshot: Snapshot) -> None:
+        """A reply brought a snapshot, which holds all that the slot has acknowledged."""
+        if slot.snapshotting:  # else a loss has made it worthless
+            slot.arrived, slot.asked, slot.since_snapshot = snapshot, None, 0
+
+    def _expect(self, slot: Slot) -> bool:
+        """Wait for a snapshot, unless one is on its way; whether it is to be asked for."""
+        if not slot.alive or not slot.fenced or slot.snapshotting:
+            return False
+        slot.snapshotting, slot.since_snapshot, slot.asked = True, 0, self.machine.now
+        return True
+
     def ask(self, slot: Slot) -> None:
         """Ask for a snapshot, unless one is on its way."""
-        if slot.alive and slot.fenced and not slot.snapshotting:
-            slot.snapshotting, slot.since_snapshot, slot.asked = True, 0, self.machine.now
+        if self._expect(slot):
             epoch = self.machine.replicas[slot.replica].epoch
             self.machine.out.append(
                 TakeSnapshot(slot.worker, self.machine.layout.session, epoch, self.machine.step)
@@ -48,10 +74,14 @@ class Snapshots:
 
     def press_for_room(self) -> None:
         """When feeds fill half their budget, make contributions safe so that feeds can go."""
-        if self.machine.feed_bytes * 2 > self.machine.layout.feed_budget:
+        if self._crowded:
             for slot in self.machine.slots():
                 if slot.since_snapshot:
                     self.ask(slot)
+
+    @property
+    def _crowded(self) -> bool:
+        return self.machine.feed_bytes * 2 > self.machine.layout.feed_budget
 
     def adopt(self) -> None:
         """A snapshot counts once all that it holds is committed: until then, a failure may taint it."""
@@ -61,7 +91,9 @@ class Snapshots:
             ):
                 slot.snapshot = slot.arrived
                 slot.forget_arrived()
-        if not self.machine.closed:  # else the step ends here, and all its feeds with it
+        # A closed step ends here, and all its feeds with it; and while there is room, reading them once more
+        # for a digest would cost more than keeping them.
+        if self._crowded and not self.machine.closed:
             self._forget_safe_feeds()
 
     def _forget_safe_feeds(self) -> None:

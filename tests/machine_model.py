@@ -274,7 +274,10 @@ class Dialogue:
         if call.add:
             assert run.index not in state.ledger, "a contribution would count twice"
             state.ledger[run.index] = self._content(run.index)
-        return SegmentDone(command.worker, command.key, Reply({"y": np.zeros(1)}, {}, call.add, 0.0))
+        snapshot = snapshot_of(state.ledger) if call.snapshot else None
+        return SegmentDone(
+            command.worker, command.key, Reply({"y": np.zeros(1)}, {}, call.add, 0.0, snapshot)
+        )
 
     def _content(self, index: int) -> bytes:
         batch = self.machine.batches.get(index)

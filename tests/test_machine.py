@@ -748,6 +748,49 @@ def test_an_idle_worker_takes_a_snapshot_that_is_worth_it(count: int) -> None:
     assert len(asked) == 1  # for the gradients, unless it was there already
 
 
+def second_step(stages: int, count: int) -> Dialogue:
+    """A step of `count` mini-batches is behind, and those of the next are sent."""
+    d = Dialogue(stages)
+    for index in range(count):
+        d.send(index)
+    finish_step(d, count)
+    d.commands.clear()
+    for index in range(count):
+        d.send(index)
+    return d
+
+
+@pytest.mark.parametrize("stages", [1, 2])
+@pytest.mark.parametrize("count", [1, WORTH_A_SNAPSHOT, 2 * WORTH_A_SNAPSHOT + 1])
+def test_a_snapshot_comes_with_the_last_reply(stages: int, count: int) -> None:
+    d = second_step(stages, count)
+    d.finish()
+    brought = [c.key.run.index for c in d.commands if isinstance(c, Run) and c.call.snapshot]
+    assert brought == [count - 1] * stages
+    assert all(s.safe == frozenset(range(count)) for s in d.machine.slots())
+    finish_step(d, count)
+    assert not any(isinstance(c, TakeSnapshot) for c in d.commands)  # for the gradients
+
+
+def test_no_reply_brings_a_snapshot_while_the_step_is_smaller_than_the_one_before() -> None:
+    d = second_step(1, 2)
+    d.finish()
+    finish_step(d, 2)
+    d.commands.clear()
+    d.send(0)
+    finish_step(d, 1)
+    assert not any(isinstance(c, Run) and c.call.snapshot for c in d.commands)
+
+
+def test_a_snapshot_that_an_addition_was_to_bring_is_asked_for_when_the_addition_fails() -> None:
+    d = second_step(1, WORTH_A_SNAPSHOT)
+    last = WORTH_A_SNAPSHOT - 1
+    event = d.work(d.run_until(f"FB0#{last}"), KernelError("fails"))
+    assert event is not None
+    d.say(event)
+    finish_step(d, last)
+
+
 # -- at random ------------------------------------------------------------------------------------
 
 

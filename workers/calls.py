@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from raygrad.proto.tensor import Array, TensorType
 
+from .accumulator import Snapshot
 from .store import RunKey
 
 
@@ -37,6 +38,7 @@ class Call:
     cotangents: Mapping[str, Array] = field(default_factory=dict)
     weight: float = 1.0
     add: bool = False  # the stage's last segment: add the contribution (others compute and drop it)
+    snapshot: bool = False  # bring along what the step's accumulator holds after the addition
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Reply:
     input_gradients: Mapping[str, Array]
     added: bool
     seconds: float  # inside the call, kernels and accumulation
+    snapshot: Snapshot | None = None  # if the call asked for it
 
 
 @dataclass(frozen=True)

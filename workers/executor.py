@@ -108,8 +108,9 @@ class Executor:
             reply, sent = self._collect(program, call, slots)
             self._keep(program, call, slots, keeps=call.plan in state.keeping)
             added = self._add(program.segment, state, call, reply.pop("gradients"))
+        snapshot = self.snapshot(call.run.session, call.run.step) if call.snapshot else None
         seconds = time.perf_counter() - start
-        return Reply(added=added, seconds=seconds, **reply), sent
+        return Reply(added=added, seconds=seconds, snapshot=snapshot, **reply), sent
 
     def _fill(self, program: Program, state: _Session, call: Call, bundles: Sequence[Bundle]) -> list[Tensor]:
         """The slots with everything that comes from outside the segment."""
