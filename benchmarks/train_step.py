@@ -1,9 +1,10 @@
 """A training step through the service against the same network in plain PyTorch.
 
 LeNet (batch 64, 1×28×28) and ResNet-14 (batch 64, 3×32×32), 8 mini-batches to a step. raygrad: a
-client here, a server of its own process, two workers on Ray, over a real socket. The peer: PyTorch in
-this process, its default threads, default layout; PyTorch's channels-last layout is measured too. They
-take turns in one run, and the server is idle while PyTorch runs.
+client here, a server of its own process, two workers on Ray, over a real socket. The peer: plain PyTorch in
+a process of its own, its default threads, default layout. PyTorch's channels-last layout is measured too, and
+`torch_tuned`: that layout, and glibc told to keep freed memory, as raygrad's workers do. They take turns in
+one run, and all the others are idle meanwhile.
 
 Where the time goes is told in CPU milliseconds per mini-batch: `kernels` is the same step by `rg.local`
 (kernels and exact sums, one thread, nothing else on the machine); `ray` is what the workers' and Ray's
@@ -13,33 +14,18 @@ server's process (its side of gRPC, the machine, Ray's driver), and `client` thi
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 
 import harness
-import torch
 from in_process import cpu_seconds
-from networks import MINI_BATCHES, NETWORKS, Feeds, Step, mini_batches, raygrad_step
+from networks import MINI_BATCHES, NETWORKS, Step, mini_batches, raygrad_step
+from plain import plain_step
 from processes import CpuSeconds
 from serving import server
 
 import raygrad as rg
 
 BATCH = 64
-
-
-def plain_step(module: torch.nn.Module, feeds: Feeds, layout: torch.memory_format) -> Step:
-    """A step of plain PyTorch: zero the gradients, add up those of all mini-batches."""
-    module = module.to(memory_format=layout)
-    tensors = [(torch.from_numpy(f["x"]).to(memory_format=layout), torch.from_numpy(f["y"])) for f in feeds]
-
-    def step() -> None:
-        torch.set_num_threads(os.cpu_count() or 1)
-        module.zero_grad(set_to_none=True)
-        for x, y in tensors:
-            module(x, y).backward()
-
-    return step
 
 
 def measure(name: str, address: str, server_pid: int, rounds: int) -> dict[str, float]:
@@ -49,20 +35,23 @@ def measure(name: str, address: str, server_pid: int, rounds: int) -> dict[str, 
     with rg.connect(address, network.graph) as session:
         ours = raygrad_step(session, network, feeds)
         ours()  # plans, compiles and warms up
-        seconds = harness.medians(
-            harness.interleave(
-                {
-                    "raygrad": ours,
-                    "torch": plain_step(candidate.module(), feeds, torch.contiguous_format),
-                    "torch_channels_last": plain_step(candidate.module(), feeds, torch.channels_last),
-                },
-                rounds,
-            )
-        )
+        with (
+            plain_step(name, BATCH, "default") as default,
+            plain_step(name, BATCH, "channels_last") as channels_last,
+            plain_step(name, BATCH, "channels_last", tuned=True) as tuned,
+        ):
+            steps = {
+                "raygrad": ours,
+                "torch": default,
+                "torch_channels_last": channels_last,
+                "torch_tuned": tuned,
+            }
+            seconds = harness.medians(harness.interleave(steps, rounds))
         shares = cpu_shares(ours, cpu_seconds(name, BATCH, rounds), server_pid, rounds)
     figures = {f"{side}_ms": 1e3 * s / MINI_BATCHES for side, s in seconds.items()}
     figures["ratio"] = seconds["torch"] / seconds["raygrad"]
     figures["ratio_channels_last"] = seconds["torch_channels_last"] / seconds["raygrad"]
+    figures["ratio_tuned"] = seconds["torch_tuned"] / seconds["raygrad"]
     return {f"train_step.{name}.{key}": value for key, value in {**figures, **shares}.items()}
 
 
