@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import ml_dtypes
 import numpy as np
@@ -129,9 +130,9 @@ class TensorType:
     @property
     def static(self) -> tuple[int, ...]:
         """The shape as numbers; `SizeError` if a name is left."""
-        if names := names_in(self.shape):
-            raise SizeError(f"{self} has unbound sizes {sorted(names)}")
-        return tuple(s for s in self.shape if isinstance(s, int))
+        if str in map(type, self.shape):
+            raise SizeError(f"{self} has unbound sizes {sorted(names_in(self.shape))}")
+        return cast("tuple[int, ...]", self.shape)
 
     @property
     def elements(self) -> int:

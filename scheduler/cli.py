@@ -109,9 +109,12 @@ def serve(
     given = {name: value for name, value in locals().items() if name != "config"}
     settings = load(config, **given)
     _log_to_stderr(settings.log_level)
+    from raygrad.workers.allocator import keep_freed_memory
+
     from .opening import opened  # what comes with the server need not slow `--help` down
     from .server import run
 
+    keep_freed_memory()  # every mini-batch passes through the same large blocks
     with opened(settings) as scheduler:
         asyncio.run(run(scheduler, settings, lambda address: _say_ready(address, settings)))
 

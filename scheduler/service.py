@@ -167,7 +167,7 @@ class GraphService(rpc.GraphServiceServicer):
             if first.upload_id:
                 self._uploads.keep(key, unpacker)
             raise
-        await self._calls.slow(lambda: session.put(unpacker.finish()))
+        await self._calls(lambda: session.put(unpacker.finish()))
         return pb.PutTensorsResponse()
 
     @unary
