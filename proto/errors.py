@@ -79,6 +79,11 @@ class RaygradError(Exception):
         return self
 
 
+def words(exc: BaseException | None) -> str:
+    """What a foreign exception says of itself, for an error of ours."""
+    return f"{type(exc).__name__}: {exc}"
+
+
 def from_wire(reason: str, message: str, node: str = "") -> RaygradError:
     """The error whose class is called `reason`; a plain `RaygradError` for a name not known here."""
     return RaygradError.registry.get(reason, RaygradError)(message, node=node or None)

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from typing import Protocol
 
 from raygrad.workers.calls import WorkerInfo
+from raygrad.workers.store import RunKey
 
 from .cost import DeviceRates, LinkRates
-from .events import ClusterEvent, WorkerCommand
+from .events import Close, ClusterEvent, EndStep, Release, WorkerCommand
 
 Post = Callable[[str | None, ClusterEvent], None]
 """Takes an event for one session, or (None) for all of them."""
@@ -57,3 +58,15 @@ class Cluster(Protocol):
 
     def close(self) -> None:
         """Stop the workers that this cluster started."""
+
+
+def ends_with(command: WorkerCommand, run: RunKey) -> bool:
+    """Whether nothing that is under way for the run will be read after this command, by any worker."""
+    match command:
+        case EndStep(session=session, step=step):
+            return (run.session, run.step) == (session, step) and run.index >= 0  # evaluations go on
+        case Release(run=released):
+            return run == released
+        case Close(session=session):
+            return run.session == session
+    return False

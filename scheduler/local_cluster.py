@@ -15,14 +15,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from raygrad.proto.errors import RaygradError
+from raygrad.proto.errors import RaygradError, words
 from raygrad.proto.tensor import Array, DType
 from raygrad.workers.backends import open_backend
 from raygrad.workers.calls import WorkerInfo
 from raygrad.workers.executor import Bundle, Executor
-from raygrad.workers.store import RunKey
 
-from .cluster import Post
+from .cluster import Post, ends_with
 from .cost import DeviceRates, LinkRates, measure
 from .events import (
     CallKey,
@@ -43,9 +42,11 @@ from .events import (
     SnapshotTaken,
     TakeSnapshot,
     WorkerCommand,
+    WorkerGone,
     WorkerJoined,
     WorkerLost,
 )
+from .losses import Losses, not_replaced
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,8 @@ class LocalCluster:
         self._queues: dict[int, deque[WorkerCommand]] = {w: deque() for w in range(workers)}
         self._bundles: dict[tuple[CallKey, int], Bundle] = {}
         self._absent: set[int] = set()  # killed, and its replacement not yet admitted
+        self._gone: set[int] = set()  # killed, and not replaced
+        self._losses = Losses()
         self._delayed: list[tuple[str | None, ClusterEvent]] = []
         self._post: Post = lambda session, event: None
         self._rates: DeviceRates | None = None
@@ -101,7 +104,7 @@ class LocalCluster:
 
     @property
     def workers(self) -> tuple[int, ...]:
-        return tuple(self.executors)
+        return tuple(w for w in self.executors if w not in self._gone)
 
     def info(self, worker: int) -> WorkerInfo:
         return self.executors[worker].info()
@@ -120,8 +123,8 @@ class LocalCluster:
 
     def execute(self, command: WorkerCommand) -> None:
         if command.worker in self._absent:
-            return
-        if isinstance(command, Kill):
+            self._forget_what_ends_with(command)
+        elif isinstance(command, Kill):
             self.kill(command.worker, command.reason)
         elif isinstance(command, Run) and any(
             self._is_lost(key, command.key.segment) for key in command.needs
@@ -141,8 +144,23 @@ class LocalCluster:
         if not ready:
             return False
         worker = self._random.choice(ready) if self.strict else ready[0]
-        self._carry_out(worker, self._queues[worker].popleft())
+        command = self._queues[worker].popleft()
+        if isinstance(command, Run):
+            self.before_run(command)
+            if worker in self._absent:
+                return True  # a test killed the worker here
+        self._work(worker, command)
         return True
+
+    def _work(self, worker: int, command: WorkerCommand) -> None:
+        """What fails leaves the worker in a state that nobody knows: it counts as lost, as on Ray."""
+        try:
+            self._carry_out(worker, command)
+        except Exception as exc:
+            self.kill(worker, f"{type(command).__name__} failed: {words(exc)}")
+        except BaseException as exc:  # Ctrl-C, in whoever asked for something just now
+            self.kill(worker, words(exc))
+            raise
 
     def _can_run(self, command: WorkerCommand) -> bool:
         """Like an actor's queue: a call at the head waits for its arguments, and everything behind it too."""
@@ -152,6 +170,7 @@ class LocalCluster:
 
     def _carry_out(self, worker: int, command: WorkerCommand) -> None:
         executor = self.executors[worker]
+        self._forget_what_ends_with(command)
         match command:
             case Run():
                 self._run(executor, command)
@@ -170,19 +189,13 @@ class LocalCluster:
             case Restore(session=session, step=step, snapshot=snapshot):
                 executor.restore(session, step, snapshot)
             case EndStep(session=session, step=step):
-                self._forget(lambda run: run.session == session and run.step == step and run.index >= 0)
                 executor.end_step(session, step)
             case Release(run=run):
-                self._forget(lambda other: other == run)
                 executor.release(run)
             case Close(session=session):
-                self._forget(lambda run: run.session == session)
                 executor.close(session)
 
     def _run(self, executor: Executor, command: Run) -> None:
-        self.before_run(command)
-        if self.executors.get(command.worker) is not executor:
-            return  # a test killed the worker here
         session = command.key.run.session
         bundles = [self._bundles.pop((key, command.key.segment)) for key in command.needs]
         try:
@@ -195,10 +208,13 @@ class LocalCluster:
             self._bundles[command.key, target] = bundle
         self._report(session, SegmentDone(command.worker, command.key, reply))
 
-    def _forget(self, gone: Callable[[RunKey], bool]) -> None:
+    def _forget_what_ends_with(self, command: WorkerCommand) -> None:
         """Edges of attempts that were given up lead nowhere, except to calls that are queued already."""
-        awaited = {(key, run.key.segment) for run in self._queued_runs() for key in run.needs}
-        self._bundles = {k: b for k, b in self._bundles.items() if k in awaited or not gone(k[0].run)}
+        ending = [edge for edge in self._bundles if ends_with(command, edge[0].run)]
+        if ending:
+            awaited = {(key, run.key.segment) for run in self._queued_runs() for key in run.needs}
+            for edge in set(ending) - awaited:
+                del self._bundles[edge]
 
     # -- being strict -------------------------------------------------------------------------
 
@@ -227,13 +243,17 @@ class LocalCluster:
     # -- losing workers -----------------------------------------------------------------------
 
     def kill(self, worker: int, reason: str = "killed") -> None:
-        """Lose a worker with all it holds; a new one takes its number."""
+        """Lose a worker with all it holds; a new one takes its number, unless that happened too often."""
         self.executors[worker] = self._executor(self._backend)
         dropped, self._queues[worker] = self._queues[worker], deque()
         self._absent.add(worker)
         self._post(None, WorkerLost(worker, reason))
         self._fail(dropped)
-        self._delayed.append((None, WorkerJoined(worker)))
+        if too_many := self._losses.too_many(worker, self.clock(), reason):
+            self._gone.add(worker)
+            self._post(None, WorkerGone(worker, not_replaced(worker, too_many)))
+        else:
+            self._delayed.append((None, WorkerJoined(worker)))
 
     def admit(self, worker: int) -> None:
         """From here on, commands to the worker are for the new one."""

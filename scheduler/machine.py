@@ -202,8 +202,8 @@ class Machine:
         self.versions.update(dict.fromkeys(tensors, self.version))
 
     def close(self) -> list[WorkerCommand]:
-        """Free everything on the workers."""
-        return [Close(s.worker, self.layout.session) for s in self.slots() if s.alive]
+        """Free everything on the workers, and on the way between them: also if they are away just now."""
+        return [Close(s.worker, self.layout.session) for s in self.slots()]
 
     # -- results of calls ---------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ from raygrad.workers.executor import Executor
 from raygrad.workers.kernels.base import Backend
 from raygrad.workers.store import RunKey
 
-from .cluster import Post
+from .cluster import Post, ends_with
 from .cost import DeviceRates, LinkRates, measure
 from .events import (
     CallKey,
@@ -46,6 +46,9 @@ from .events import (
 from .ray_workers import Actor, RayWorkers, cause, root
 
 MEASURE_SECONDS = 60.0
+
+LOSSES = (ActorDiedError, ActorUnavailableError, PreparationError)
+"""What says that a worker is lost, or must be taken for lost."""
 
 Then = Callable[[Any], None]
 
@@ -124,6 +127,7 @@ class RayCluster:
 
     def execute(self, command: WorkerCommand) -> None:
         worker = command.worker
+        self._forget_what_ends_with(command)
         if self._workers.is_absent(worker):
             return  # lost: whoever sent this will hear of it
         if isinstance(command, Run) and not (command.needs or command.sends):
@@ -148,13 +152,10 @@ class RayCluster:
             case TakeSnapshot():
                 self._snapshot(command)
             case EndStep(session=session, step=step):
-                self._forget(lambda run: run.session == session and run.step == step and run.index >= 0)
                 self._later(worker, "end_step", session, step)
             case Release(run=run):
-                self._forget(lambda other: other == run)
                 self._do(worker, None, "release", run)
             case Close(session=session):
-                self._forget(lambda run: run.session == session)
                 self._do(worker, None, "close", session)
 
     def _fence(self, command: Fence) -> None:
@@ -223,9 +224,9 @@ class RayCluster:
     def _before(self, worker: int) -> Sequence[Step]:
         return self._ordered.pop(worker, ())
 
-    def _forget(self, gone: Callable[[RunKey], bool]) -> None:
+    def _forget_what_ends_with(self, command: WorkerCommand) -> None:
         """Drop references to edges that nobody will read, so that Ray frees them."""
-        for run in [r for r in self._bundles if gone(r)]:
+        for run in [r for r in self._bundles if ends_with(command, r)]:
             del self._bundles[run]
 
     # -- results, on Ray's threads ------------------------------------------------------------
@@ -258,14 +259,14 @@ class RayCluster:
 
     def _explain(self, worker: int, actor: Actor, error: BaseException) -> RaygradError | None:
         """The call's own error; None for a loss (dealt with here) and for what a loss drags along."""
-        if isinstance(error, RayTaskError) and isinstance(what := cause(error), PreparationError):
-            self._workers.lose(worker, actor, str(what))
-        if isinstance(error, (ActorDiedError, ActorUnavailableError)) and _is_about(error, actor):
-            self._workers.lose(worker, actor, f"{type(error).__name__} of worker {worker}")
+        what = cause(error) if isinstance(error, RayTaskError) else error
+        if isinstance(what, LOSSES) and _is_about(what, actor):
+            reason = str(what) if isinstance(what, PreparationError) else type(what).__name__
+            self._workers.lose(worker, actor, reason)
         return root(error)
 
 
-def _is_about(error: RayActorError, actor: Actor) -> bool:
+def _is_about(error: RayActorError | PreparationError, actor: Actor) -> bool:
     """Whether the error speaks of this actor, rather than of one whose result was an argument."""
     about = error.actor_id
     return about is None or bool(about == actor._actor_id.hex())

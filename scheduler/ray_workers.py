@@ -24,7 +24,7 @@ from ray.exceptions import (
     RayTaskError,
 )
 
-from raygrad.proto.errors import KernelError, RaygradError, ResourceError
+from raygrad.proto.errors import KernelError, RaygradError, ResourceError, words
 from raygrad.workers.actor import PreparationError, WorkerActor
 from raygrad.workers.calls import WorkerInfo
 from raygrad.workers.executor import Executor
@@ -32,6 +32,7 @@ from raygrad.workers.kernels.base import Backend
 
 from .cluster import Post
 from .events import WorkerGone, WorkerJoined, WorkerLost
+from .losses import Losses, not_replaced
 
 log = structlog.get_logger("raygrad.workers")
 
@@ -45,11 +46,6 @@ _DIRECT = "RAY_max_direct_call_object_size"
 
 # Results keep Ray's own limit: what is larger goes from worker to worker, not through the scheduler.
 _WORKER_ENVIRONMENT = {"env_vars": {_DIRECT: str(100 << 10)}}
-
-MAX_LOSSES = 8
-LOSS_WINDOW_SECONDS = 120.0
-"""A worker lost more often than this within the window is not replaced again: something kills it."""
-
 
 EXHAUSTED = (ObjectStoreFullError, OutOfDiskError)
 """Ray's errors that say something about the call's own result, rather than about a worker."""
@@ -78,7 +74,7 @@ class RayWorkers:
         self._closed = False
         self._absent: set[int] = set()  # killed, and the replacement not yet admitted
         self._gone: set[int] = set()  # killed, and not replaced
-        self._losses: dict[int, list[float]] = {}  # when each worker was lost, lately
+        self._losses = Losses()
         self._actors: dict[int, Actor] = {worker: self._new_actor() for worker in range(count)}
         self.infos = self._wait_for_all()
 
@@ -151,14 +147,11 @@ class RayWorkers:
         log.warning("worker lost", worker=worker, reason=reason)
         ray.kill(actor)
         self.post(None, WorkerLost(worker, reason))
-        self._replace(worker)
+        self._replace(worker, reason)
 
-    def _replace(self, worker: int) -> None:
-        now = time.monotonic()
-        recent = [t for t in self._losses.get(worker, ()) if now - t < LOSS_WINDOW_SECONDS]
-        self._losses[worker] = [*recent, now]
-        if len(recent) >= MAX_LOSSES:
-            self._give_up(worker, f"it was lost {len(recent) + 1} times in {LOSS_WINDOW_SECONDS:g} s")
+    def _replace(self, worker: int, why: str) -> None:
+        if reason := self._losses.too_many(worker, time.monotonic(), why):
+            self._give_up(worker, reason)
             return
         actor = self._new_actor()
         try:
@@ -175,7 +168,7 @@ class RayWorkers:
     def _give_up(self, worker: int, reason: str) -> None:
         self._gone.add(worker)
         log.error("worker not replaced", worker=worker, reason=reason)
-        self.post(None, WorkerGone(worker, f"worker {worker} could not be replaced: {reason}"))
+        self.post(None, WorkerGone(worker, not_replaced(worker, reason)))
 
 
 def cause(error: RayTaskError) -> BaseException | None:
@@ -192,11 +185,11 @@ def root(error: BaseException) -> RaygradError | None:
     if isinstance(found, RaygradError):
         return found
     if isinstance(found, EXHAUSTED):
-        return ResourceError(f"Ray has no room for a result: {type(found).__name__}: {found}")
+        return ResourceError(f"Ray has no room for a result: {words(found)}")
     if isinstance(found, (RayError, PreparationError)):
         log.info("a call went with its worker", error=type(found).__name__)
         return None
-    return KernelError(f"{type(found).__name__}: {found}")
+    return KernelError(words(found))
 
 
 def _have() -> dict[str, float]:

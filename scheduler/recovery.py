@@ -26,6 +26,7 @@ class Recovery:
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
+        self._why_gone = ""
 
     def worker_lost(self, event: WorkerLost) -> None:
         """Forget what the worker knew, and fence what is left of its replicas."""
@@ -57,6 +58,7 @@ class Recovery:
             if slot.alive:
                 self.worker_lost(WorkerLost(event.worker, event.reason))
             replica.health = Health.GONE
+            self._why_gone = event.reason
         if self.machine.deserted:
             self._give_up()
 
@@ -68,9 +70,15 @@ class Recovery:
         """
         machine = self.machine
         while batch := next((b for b in machine.waiting if not b.acknowledged), None):
-            machine.fail(batch, no_worker_left())
+            machine.fail(batch, self.no_worker_left())
         if machine.waiting:
-            machine.requests.fail_pending(no_worker_left())
+            machine.requests.fail_pending(self.no_worker_left())
+
+    def no_worker_left(self) -> WorkerLostError:
+        """What is said when all replicas are gone."""
+        return WorkerLostError(
+            f"the session has no worker left: close it and create another ({self._why_gone})"
+        )
 
     def fence(self, replica: Replica, discard: Collection[int] = ()) -> None:
         """A new epoch: give up the attempts under way, and ask every survivor what it holds."""
@@ -182,8 +190,3 @@ class Recovery:
 
     def _slots_on(self, worker: int) -> list[tuple[Replica, Slot]]:
         return [(r, s) for r in self.machine.replicas for s in r.slots if s.worker == worker]
-
-
-def no_worker_left() -> WorkerLostError:
-    """What is said when all replicas are gone."""
-    return WorkerLostError("the session has no worker left: close it and create another")

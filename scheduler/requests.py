@@ -35,7 +35,6 @@ from .events import (
     TensorsPut,
     Token,
 )
-from .recovery import no_worker_left
 
 if TYPE_CHECKING:
     from .machine import Machine
@@ -64,7 +63,7 @@ class Requests:
         """A mini-batch: new, or the same again."""
         machine = self.machine
         if machine.deserted:
-            raise no_worker_left()
+            raise machine.recovery.no_worker_left()
         self._require_tensors(event.plan)
         if event.plan.key.mode is Mode.EVALUATE:
             self._evaluations -= 1
@@ -219,7 +218,7 @@ class Requests:
                 f"mini-batch {index} is under the lease {lease}: run its backward or release it"
             )
         if machine.deserted and machine.waiting:
-            raise no_worker_left()
+            raise machine.recovery.no_worker_left()
         if event.mean and sum(Fraction(b.weight) for b in machine.batches.values()) == 0:
             raise StepError("there is no mean: the weights of the step's mini-batches sum to 0")
         machine.closed = machine.closed or not event.keep_open

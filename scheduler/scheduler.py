@@ -23,6 +23,7 @@ from raygrad.proto.errors import (
     ResourceError,
     SessionNotFoundError,
     UnavailableError,
+    words,
 )
 from raygrad.proto.limits import DEFAULT, Limits
 from raygrad.proto.messages import ServerInfo, SessionOptions
@@ -214,7 +215,7 @@ class Scheduler:
             session.handle(event)
         except Exception as exc:
             log.exception("session failed", session=session.id, happened=type(event).__name__)
-            session.abort(RaygradError(f"the session failed: {type(exc).__name__}: {exc}"))
+            session.abort(RaygradError(f"the session failed: {words(exc)}"))
 
     # -- ending -------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from raygrad.proto.errors import RaygradError
+from raygrad.proto.errors import RaygradError, words
 from raygrad.proto.graph import Graph
 from raygrad.proto.messages import (
     ForwardResult,
@@ -275,7 +275,7 @@ class Session:
         except RaygradError as exc:
             self._promises.settle(token, error=exc)
         except Exception as exc:
-            self._promises.settle(token, error=RaygradError(f"{type(exc).__name__}: {exc}"))
+            self._promises.settle(token, error=RaygradError(words(exc)))
 
     def handle(self, event: SessionEvent) -> None:
         """On the scheduler's thread: let the machine react, carry out what it wants."""

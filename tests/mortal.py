@@ -1,4 +1,4 @@
-"""A worker that dies, once, where a test tells it to: by SIGKILL, in the middle of its code."""
+"""A worker that fails, once, where a test tells it to: it dies by SIGKILL, or cannot prepare."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from raygrad.proto.plan import Segment
+from raygrad.proto.plan import Segment, StagePlan
 from raygrad.proto.tensor import Array
 from raygrad.workers.accumulator import Snapshot
 from raygrad.workers.calls import Call, Reply
@@ -26,11 +26,20 @@ class Mortal(Executor):
         self._has_given_a_snapshot = False
 
     def _here(self, point: str) -> None:
+        if self._is_armed(point):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def _is_armed(self, point: str) -> bool:
         try:
             os.unlink(self._folder / point)
         except FileNotFoundError:
-            return
-        os.kill(os.getpid(), signal.SIGKILL)
+            return False
+        return True
+
+    def load(self, session: str, plan: StagePlan) -> None:
+        if self._is_armed(f"cannot load stage {plan.stage}"):
+            raise MemoryError("no room")
+        super().load(session, plan)
 
     def run(self, call: Call, bundles: Sequence[Bundle] = ()) -> tuple[Reply, tuple[Bundle, ...]]:
         if self._has_given_a_snapshot:

@@ -12,7 +12,7 @@ import pytest
 
 from raygrad.proto.builder import Builder
 from raygrad.proto.codec import encode
-from raygrad.proto.errors import NonFiniteError
+from raygrad.proto.errors import NonFiniteError, SessionNotFoundError
 from raygrad.proto.messages import Gradients, MiniBatch, SessionOptions
 from raygrad.proto.plan import Mode, Placement, PlanKey
 from raygrad.scheduler.events import Run
@@ -260,6 +260,28 @@ def test_an_evaluation_that_is_lost_on_its_way_leaves_nothing_behind() -> None:
     assert session.reruns == 1
     assert not cluster._bundles
     assert not any(executor.store.runs for executor in cluster.executors.values())
+    scheduler.close()
+
+
+def test_a_session_that_ends_while_its_workers_are_away_leaves_nothing_behind() -> None:
+    cluster = LocalCluster(2, "numpy")
+    scheduler = Scheduler(cluster)
+    session = two_stages(scheduler)
+
+    def end(run: Run) -> None:
+        if run.worker == 1:
+            cluster.before_run = lambda run: None
+            assert cluster._bundles  # what the first stage has sent
+            cluster.kill(0)
+            cluster.kill(1)
+            session.close()
+
+    cluster.before_run = end
+    asked = session.step_batch(MiniBatch({"x": np.ones((3, 2), np.float32)}, 0))
+    with pytest.raises(SessionNotFoundError):
+        asked.result(0)
+    assert not cluster._bundles
+    assert not any(executor._sessions for executor in cluster.executors.values())
     scheduler.close()
 
 

@@ -29,7 +29,7 @@ def test_what_is_not_ours_names_its_type() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [ActorDiedError(), ObjectLostError("0" * 56, "", ""), PreparationError("put")]
+    "error", [ActorDiedError(), ObjectLostError("0" * 56, "", ""), PreparationError("0" * 32, "put")]
 )
 def test_what_a_loss_drags_along_is_no_error_of_the_call(error: Exception) -> None:
     assert root(error) is None

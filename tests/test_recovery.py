@@ -15,9 +15,11 @@ from ray import cloudpickle
 import raygrad as rg
 from raygrad.client import networks
 from raygrad.proto.errors import ResourceError
+from raygrad.scheduler.events import Close
 from raygrad.scheduler.ray_cluster import RayCluster
 from raygrad.scheduler.scheduler import Budgets, Scheduler
 from raygrad.scheduler.session import Session
+from raygrad.workers.store import RunKey
 
 from . import mortal
 from .random_graphs import even_placement
@@ -150,6 +152,38 @@ def test_a_lease_outlives_its_worker(arena: Arena) -> None:
     for lease in leases:
         session.backward(lease).result(DEADLINE)
     require_recovered(session, session.gradients(expect=12).result(DEADLINE))
+
+
+def test_a_worker_that_cannot_prepare_is_replaced_alone(
+    arena: Arena, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others hear of it by the arguments of their calls, and stay."""
+    armed = arena.arm("cannot load stage 0")
+    session = arena.open()
+    cluster = arena.scheduler.cluster
+    assert isinstance(cluster, RayCluster)
+    blamed: set[int] = set()
+    lose = cluster._workers.lose
+
+    def count(worker: int, actor: object, reason: str) -> None:
+        blamed.update({worker} if "no room" in reason else ())
+        lose(worker, actor, reason)
+
+    monkeypatch.setattr(cluster._workers, "lose", count)
+    gradients = accumulate(session, work_().batches)
+    assert not armed.exists(), "nobody failed"
+    assert len(blamed) == 1
+    require_recovered(session, gradients)
+
+
+def test_a_session_that_ends_while_its_workers_are_away_leaves_no_references(arena: Arena) -> None:
+    cluster = arena.scheduler.cluster
+    assert isinstance(cluster, RayCluster)
+    cluster._bundles[RunKey("ended", 0, 0, 0)] = {}
+    cluster._workers._absent.add(0)
+    cluster.execute(Close(0, "ended"))
+    cluster._workers._absent.discard(0)
+    assert not cluster._bundles
 
 
 def test_workers_that_cannot_start_say_why(ray_started: None) -> None:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import ray
 
-from raygrad.proto.errors import KernelError, RaygradError
+from raygrad.proto.errors import RaygradError, words
 
 from .allocator import keep_freed_memory
 from .backends import open_backend
@@ -22,7 +22,18 @@ Step = tuple[str, tuple[object, ...]]
 
 
 class PreparationError(Exception):
-    """A worker could not do what a call relies on: its state is not what the scheduler believes."""
+    """A worker could not do what a call relies on: its state is not what the scheduler believes.
+
+    It names its actor: Ray raises it, unchanged, from the calls on other workers that wait for this one's.
+    """
+
+    def __init__(self, actor_id: str, message: str) -> None:
+        super().__init__(actor_id, message)
+        self.actor_id = actor_id
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
 
 
 @ray.remote(max_restarts=0, max_task_retries=0)
@@ -32,6 +43,7 @@ class WorkerActor:
     def __init__(self, backend: str, executor: Callable[[Backend], Executor]) -> None:
         keep_freed_memory()
         self._executor = executor(open_backend(backend))
+        self._broken = ""  # by what, if something failed that later calls rely on
 
     def info(self) -> WorkerInfo:
         """What the worker is."""
@@ -57,18 +69,27 @@ class WorkerActor:
             return self._executor.run(call)[0]
         except RaygradError as exc:
             return exc
-        except Exception as exc:  # the other calls of the group have their own outcomes
-            return KernelError(f"{type(exc).__name__}: {exc}")
 
     def do(self, before: Sequence[Step], method: str, *arguments: object) -> Any:
         """One of the executor's other methods."""
         self.prepare(before)
-        return getattr(self._executor, method)(*arguments)
+        return self._do((method, arguments))
 
     def prepare(self, before: Sequence[Step]) -> None:
         """What was ordered before a call and needs no answer of its own."""
-        for method, arguments in before:
-            try:
-                getattr(self._executor, method)(*arguments)
-            except Exception as exc:
-                raise PreparationError(f"{method}: {type(exc).__name__}: {exc}") from exc
+        if self._broken:  # and not yet replaced: what is queued must not go on in a state that nobody knows
+            raise PreparationError(_own_id(), self._broken)
+        for step in before:
+            self._do(step)
+
+    def _do(self, step: Step) -> Any:
+        method, arguments = step
+        try:
+            return getattr(self._executor, method)(*arguments)
+        except Exception as exc:
+            self._broken = f"{method}: {words(exc)}"
+            raise PreparationError(_own_id(), self._broken) from exc
+
+
+def _own_id() -> str:
+    return str(ray.get_runtime_context().get_actor_id())

@@ -14,7 +14,7 @@ from importlib.metadata import version
 from typing import Any
 
 from raygrad.proto.codec import catalogue_digest
-from raygrad.proto.errors import RaygradError, SessionNotFoundError, StepError
+from raygrad.proto.errors import KernelError, RaygradError, SessionNotFoundError, StepError, words
 from raygrad.proto.graph import Ref
 from raygrad.proto.plan import Segment, StagePlan
 from raygrad.proto.tensor import Array
@@ -94,7 +94,18 @@ class Executor:
     # -- running ------------------------------------------------------------------------------
 
     def run(self, call: Call, bundles: Sequence[Bundle] = ()) -> tuple[Reply, tuple[Bundle, ...]]:
-        """Run one segment; returns the reply and a bundle for each edge that the segment sends."""
+        """Run one segment; returns the reply and a bundle for each edge that the segment sends.
+
+        Whatever goes wrong is a `RaygradError`.
+        """
+        try:
+            return self._run(call, bundles)
+        except RaygradError:
+            raise
+        except Exception as exc:
+            raise KernelError(words(exc)) from exc
+
+    def _run(self, call: Call, bundles: Sequence[Bundle]) -> tuple[Reply, tuple[Bundle, ...]]:
         state = self._state(call.run.session)
         if call.epoch < state.epoch:
             raise StepError(f"call of epoch {call.epoch} after a fence to epoch {state.epoch}")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from raygrad.proto.errors import KernelError, NonFiniteError, RaygradError
+from raygrad.proto.errors import KernelError, NonFiniteError, RaygradError, words
 from raygrad.proto.graph import Graph, Node, Ref
 from raygrad.proto.operators.shape import Broadcast
 from raygrad.proto.operators.source import Buffer, Cotangent, Input, Parameter
@@ -139,7 +139,7 @@ class Program:
         if isinstance(exc, RaygradError):
             return exc.at(node.title)
         types = ", ".join(str(self._graph.type(r)) for r in node.inputs)
-        return KernelError(f"{type(exc).__name__}: {exc} (inputs {types})", node=node.title)
+        return KernelError(f"{words(exc)} (inputs {types})", node=node.title)
 
     def _require_finite(self, step: Step, slots: list[Tensor]) -> None:
         xp = self._backend.xp

@@ -18,6 +18,7 @@ from ..errors import (
     RaygradError,
     UnavailableError,
     from_wire,
+    words,
 )
 from . import raygrad_pb2 as pb
 
@@ -41,7 +42,7 @@ def as_raygrad_error(exc: BaseException) -> RaygradError:
         return OperationCancelledError("the call was cancelled")
     if isinstance(exc, TimeoutError):
         return DeadlineError(str(exc) or "a wait took too long")
-    return RaygradError(f"internal error: {type(exc).__name__}: {exc}")
+    return RaygradError(f"internal error: {words(exc)}")
 
 
 def to_status(error: RaygradError) -> status_pb2.Status:
