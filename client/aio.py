@@ -18,7 +18,7 @@ from functools import partial
 from types import TracebackType
 from typing import Self, TypeVar, Unpack
 
-from raygrad.proto.builder import Builder
+from raygrad.proto.builder import Builder, graph_of
 from raygrad.proto.errors import DeadlineError, RaygradError, SessionNotFoundError
 from raygrad.proto.graph import Graph
 from raygrad.proto.messages import (
@@ -35,7 +35,7 @@ from .arrays import Feeds, Types
 from .connect import TIMEOUT, opened
 from .options import Options
 from .progress import acounted
-from .session import Transport, graph_of
+from .session import Transport
 from .transport import TLS
 
 T = TypeVar("T")

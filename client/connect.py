@@ -5,13 +5,13 @@ from __future__ import annotations
 from concurrent.futures import Future
 from typing import Unpack
 
-from raygrad.proto.builder import Builder
+from raygrad.proto.builder import Builder, graph_of
 from raygrad.proto.graph import Graph
 from raygrad.proto.messages import SessionOptions
 
 from .options import Options
 from .remote import Remote, open_session
-from .session import Session, graph_of, wait
+from .session import Session, wait
 from .transport import TLS, Link, start
 
 TIMEOUT = 60.0

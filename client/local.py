@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import TypeVar, Unpack
 
-from raygrad.proto.builder import Builder
+from raygrad.proto.builder import Builder, graph_of
 from raygrad.proto.codec import encode
 from raygrad.proto.graph import Graph
 from raygrad.proto.messages import PlanSummary, SessionOptions
@@ -19,7 +19,7 @@ from raygrad.scheduler.local_cluster import LocalCluster
 from raygrad.scheduler.scheduler import Scheduler
 
 from .options import Options
-from .session import Session, graph_of
+from .session import Session
 
 T = TypeVar("T")
 

@@ -18,7 +18,6 @@ from concurrent.futures import CancelledError, Future
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
-from raygrad.proto.builder import Builder
 from raygrad.proto.errors import DeadlineError, RaygradError, SessionNotFoundError
 from raygrad.proto.graph import Graph
 from raygrad.proto.messages import ForwardResult, Gradients, MiniBatch, PlanSummary, StepResult
@@ -271,8 +270,3 @@ class _Feeder:
             self._unsettled.add(future)
             self._submitted.put(future)
             return True
-
-
-def graph_of(graph: Graph | Builder) -> Graph:
-    """The graph that a builder has written so far, or the graph itself."""
-    return graph.graph() if isinstance(graph, Builder) else graph

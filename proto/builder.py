@@ -172,3 +172,12 @@ def canonical(operator: Operator) -> bytes:
 
 def _shape(shape: Sequence[int | str]) -> Shape:
     return tuple(check_size(s) for s in shape)
+
+
+def graph_of(graph: Graph | Builder) -> Graph:
+    """The graph that a builder has written so far, or the graph itself; `GraphError` for anything else."""
+    if isinstance(graph, Builder):
+        return graph.graph()
+    if not isinstance(graph, Graph):
+        raise GraphError(f"a Graph or a Builder is wanted here, not {type(graph).__name__}")
+    return graph

@@ -15,7 +15,7 @@ import msgpack
 
 from . import operators as _  # noqa: F401  (fills the registry)
 from .attributes import declared, from_plain, integer, spelled, to_plain
-from .builder import Builder
+from .builder import Builder, graph_of
 from .errors import (
     DocumentSyntaxError,
     DocumentVersionError,
@@ -40,22 +40,23 @@ _NODE_KEYS = ("op", "attributes", "inputs", "home", "label")
 # -- graphs to bytes ------------------------------------------------------------------------------
 
 
-def encode(graph: Graph) -> bytes:
-    """The document of an unpruned graph, in the one spelling that its digest is taken of.
+def encode(graph: Graph | Builder) -> bytes:
+    """The document of an unpruned graph (or of what a builder has written), in its one canonical spelling.
 
     Raises `GraphError` for a pruned graph (ids are positions in a document), `UnknownOperatorError`
     for a cotangent, `AttributeValueError` for an attribute that is not of its declared type.
     """
+    whole = graph_of(graph)
     document = {
         "version": VERSION,
-        "nodes": [_plain_node(position, node) for position, node in enumerate(graph)],
-        "outputs": [[name, ref.node, ref.port] for name, ref in sorted(graph.outputs.items())],
+        "nodes": [_plain_node(position, node) for position, node in enumerate(whole)],
+        "outputs": [[name, ref.node, ref.port] for name, ref in sorted(whole.outputs.items())],
     }
     packed: bytes = msgpack.packb(document)
     return packed
 
 
-def digest(graph: Graph) -> str:
+def digest(graph: Graph | Builder) -> str:
     """The SHA-256 of the graph's document, in hexadecimal: what names a graph."""
     return hashlib.sha256(encode(graph)).hexdigest()
 

@@ -68,7 +68,8 @@ class RaygradError(Exception):
         RaygradError.registry[cls.__name__] = cls
 
     def __str__(self) -> str:
-        return f"{self.node}: {self.message}" if self.node else self.message
+        said = not self.node or repr(self.node) in self.message
+        return self.message if said else f"{self.node}: {self.message}"
 
     def __reduce__(self) -> tuple[object, ...]:
         return (from_wire, (type(self).__name__, self.message, self.node or ""))

@@ -46,7 +46,7 @@ Every option may also stand in the environment (`RAYGRAD_WORKERS=4`) or in a TOM
 """
 PLAN_HELP = """Print how a graph would be spread over workers, with the times that are predicted.
 
-DOCUMENT is a file with a graph: `Path("net.raygrad").write_bytes(rg.encode(builder.graph()))`. The kernels
+DOCUMENT is a file with a graph: `Path("net.raygrad").write_bytes(rg.encode(builder))`. The kernels
 are measured on this machine, the transfers taken as those of Ray.
 
     raygrad plan net.raygrad --size N=64        # the named size N is 64

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+import raygrad as rg
 from raygrad.proto.builder import Builder
 from raygrad.proto.errors import (
     ArityError,
@@ -306,3 +307,29 @@ def test_what_means_nothing_is_refused(
     x = builder.input("x", ("N", 3))
     with pytest.raises(error, match=match):
         write(builder, x)
+
+
+# -- where a graph is wanted ----------------------------------------------------------------------
+
+
+def test_a_builder_goes_wherever_a_graph_does() -> None:
+    g = Builder()
+    g.output("loss", (g.input("x", ("N", 2)) @ g.parameter("w", (2, 2))).square().mean())
+    assert rg.encode(g) == rg.encode(g.graph())
+    assert rg.digest(g) == rg.digest(g.graph())
+    with rg.local(g, backend="numpy") as session:
+        assert session.graph == g.graph()
+
+
+@pytest.mark.parametrize("wrong", [None, "x", b"document", {}])
+def test_what_is_no_graph_is_refused_by_its_type(wrong: Any) -> None:
+    wanted: list[Callable[[Any], object]] = [rg.encode, rg.digest, rg.local]
+    wanted += [lambda graph: rg.connect("127.0.0.1:1", graph)]
+    for wants in wanted:
+        with pytest.raises(GraphError, match=f"not {type(wrong).__name__}"):
+            wants(wrong)
+
+
+def test_an_error_names_its_node_once() -> None:
+    assert str(GraphError("must be f32", node="x")) == "x: must be f32"
+    assert str(GraphError("'x' must be f32", node="x")) == "'x' must be f32"
