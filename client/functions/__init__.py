@@ -43,6 +43,7 @@ from .convolution import conv
 from .coordinates import gather_nd, index, index_put, scatter_nd
 from .creation import arange, eye, full, full_like, linspace, ones, ones_like, zeros, zeros_like
 from .diagonals import diag, diag_embed, diagonal, trace, tril, triu
+from .einsum import einsum, tensordot
 from .elementwise import (
     abs,
     clip,
@@ -84,7 +85,7 @@ from .losses import cross_entropy, mse_loss
 from .normalization import batch_norm, batch_norm_inference
 from .patches import channel_shuffle, fold, pixel_shuffle, pixel_unshuffle, sliding_windows, unfold
 from .pooling import avg_pool, max_pool
-from .products import dot, linear
+from .products import dot, kron, linear, matmul, mv, outer, vecdot
 from .reductions import (
     all,
     any,
@@ -167,6 +168,7 @@ __all__ = [
     "diag_embed",
     "diagonal",
     "dot",
+    "einsum",
     "elu",
     "embedding",
     "equal",
@@ -203,6 +205,7 @@ __all__ = [
     "isfinite",
     "isinf",
     "isnan",
+    "kron",
     "leaky_relu",
     "lerp",
     "linear",
@@ -221,6 +224,7 @@ __all__ = [
     "logical_xor",
     "logsumexp",
     "masked_fill",
+    "matmul",
     "max",
     "max_pool",
     "maximum",
@@ -230,11 +234,13 @@ __all__ = [
     "mish",
     "moveaxis",
     "mse_loss",
+    "mv",
     "norm",
     "not_equal",
     "one_hot",
     "ones",
     "ones_like",
+    "outer",
     "pad",
     "pixel_shuffle",
     "pixel_unshuffle",
@@ -279,6 +285,7 @@ __all__ = [
     "tan",
     "tanh",
     "tanh_shrink",
+    "tensordot",
     "threshold",
     "thresholded_relu",
     "tile",
@@ -292,6 +299,7 @@ __all__ = [
     "unfold",
     "unsqueeze",
     "var",
+    "vecdot",
     "where",
     "xlogy",
     "zeros",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from raygrad.proto.errors import TypeMismatchError
+from raygrad.proto.errors import SizeError, TypeMismatchError
+from raygrad.proto.tensor import Size
 from raygrad.proto.value import Value
 
 
@@ -20,3 +21,43 @@ def linear(x: Value, weight: Value, bias: Value | None = None) -> Value:
     """
     product = x @ weight
     return product if bias is None else product + bias
+
+
+def matmul(a: Value, b: Value) -> Value:
+    """a @ b: of vectors, matrices, and batches of them that broadcast, as NumPy's."""
+    return a @ b
+
+
+def mv(a: Value, b: Value) -> Value:
+    """A matrix (m, n) times a vector (n): (m)."""
+    if a.rank != 2 or b.rank != 1:
+        raise TypeMismatchError(f"mv needs a matrix and a vector, got {a.type} and {b.type}")
+    return a @ b
+
+
+def vecdot(a: Value, b: Value, axis: int = -1) -> Value:
+    """⟨a, b⟩ of vectors along `axis`; the others broadcast."""
+    return (a * b).sum(axis)
+
+
+def outer(a: Value, b: Value) -> Value:
+    """All products of the elements of two vectors: (m, n)."""
+    if a.rank != 1 or b.rank != 1:
+        raise TypeMismatchError(f"outer needs two vectors, got {a.type} and {b.type}")
+    return a.reshape((*a.shape, 1)) * b
+
+
+def kron(a: Value, b: Value) -> Value:
+    """The Kronecker product: each element of a times all of b, in the place of the element."""
+    rank = max(a.rank, b.rank)
+    first, second = ((*(1,) * (rank - v.rank), *v.shape) for v in (a, b))
+    left = a.reshape([s for m in first for s in (m, 1)])
+    product = left * b.reshape([s for n in second for s in (1, n)])
+    sizes = zip(first, second, strict=True)
+    return product.reshape([m if n == 1 else n if m == 1 else _times(m, n) for m, n in sizes])
+
+
+def _times(a: Size, b: Size) -> int:
+    if isinstance(a, str) or isinstance(b, str):
+        raise SizeError(f"{a!r} · {b!r} cannot be expressed; give numbers for them")
+    return a * b

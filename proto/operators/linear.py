@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..tensor import Size, TensorType
+from ..tensor import DType, Size, TensorType
 from .base import Cotangents, Operator, require
 
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ class MatMul(Operator):
 
     def infer(self, a: TensorType, b: TensorType) -> TensorType:
         require(
-            a.dtype is b.dtype and a.dtype.is_floating,
+            a.dtype is b.dtype and a.dtype is not DType.bool,
             self,
-            f"needs one floating-point dtype, got {a} and {b}",
+            f"needs numbers of one dtype, got {a} and {b}",
         )
         require(a.rank >= 2 and b.rank >= 2, self, f"needs matrices, got {a} and {b}")
         rows, inner = _matrix(a, self.transpose_a)
@@ -58,9 +58,9 @@ class MatMulSum(Operator):
 
     def infer(self, a: TensorType, b: TensorType) -> TensorType:
         require(
-            a.dtype is b.dtype and a.dtype.is_floating,
+            a.dtype is b.dtype and a.dtype is not DType.bool,
             self,
-            f"needs one floating-point dtype, got {a} and {b}",
+            f"needs numbers of one dtype, got {a} and {b}",
         )
         require(
             a.rank >= 2 and a.shape[:-1] == b.shape[:-1], self, f"{a} and {b} differ in their leading axes"

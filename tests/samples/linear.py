@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from raygrad.proto.operators import linear
-from tests.sampling import real, sample
+from tests.sampling import integer, real, sample
 
 LINEAR = [
     *(
@@ -21,6 +21,7 @@ LINEAR = [
         for tb in (False, True)
     ),
     sample(linear.MatMul(), real("N", "T", 4), real(4, 3)),
+    sample(linear.MatMul(), integer("N", 4), integer(4, 3)),
     sample(linear.MatMul(False, True), real("N", 2, "T", 4), real(3, 4)),
     sample(linear.MatMulSum(), real("N", "T", 4), real("N", "T", 2)),
     sample(linear.MatMulSum(), real("N", 2, 2, 3), real("N", 2, 2, 4)),
