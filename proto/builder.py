@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from .attributes import to_plain
 from .errors import GraphError, InvalidReferenceError, RaygradError
-from .graph import Graph, Node, Ref, title_of
+from .graph import Graph, Node, Ref, label_of, title_of
 from .operators.base import Operator
 from .operators.source import Buffer, Constant, Input, Parameter, SizeOf
 from .tensor import DType, Shape, TensorType, check_size
@@ -97,7 +97,7 @@ class Builder:
             types = operator.infer_types([self.type_of(r) for r in inputs])
             self._reserve(operator)
         except RaygradError as exc:
-            raise exc.at(title_of(self._next, operator.name, label)) from None
+            raise exc.at(title_of(self._next, operator.name, label_of(operator, label))) from None
         node = Node(self._next, operator, inputs, types, self._next if home is None else home, label)
         self._nodes[node.id] = node
         self._next += 1

@@ -10,13 +10,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from .attributes import names_in_attributes
 from .errors import InvalidReferenceError, RaygradError, SizeError
 from .operators.base import Operator
 from .operators.source import Buffer, Input, Parameter
 from .tensor import TensorType, names_in
+
+if TYPE_CHECKING:
+    from .summary import Summary
 
 
 class Ref(NamedTuple):
@@ -34,6 +37,11 @@ def title_of(id: int, operator: str, label: str = "") -> str:
     return f"node {id} ({operator}{f' {label!r}' if label else ''})"
 
 
+def label_of(operator: Operator, label: str) -> str:
+    """The label of a node, or the name of the tensor that it is."""
+    return label or getattr(operator, "tensor", "")
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """One use of an operator. `home` is the forward node beside which this one is placed."""
@@ -47,8 +55,8 @@ class Node:
 
     @property
     def title(self) -> str:
-        """How messages name the node: id, operator, and the label if the program gave one."""
-        return title_of(self.id, self.operator.name, self.label)
+        """How messages name the node: "node 3 (Conv 'conv1')"."""
+        return title_of(self.id, self.operator.name, label_of(self.operator, self.label))
 
     def __str__(self) -> str:
         outputs = ", ".join(str(Ref(self.id, p)) for p in range(len(self.types)))
@@ -160,9 +168,19 @@ class Graph:
         return Graph(tuple(replace(n, home=home(n)) for n in self.nodes), self.outputs)
 
     def __str__(self) -> str:
-        lines = [f"  {node}{f'  # {node.label}' if node.label else ''}" for node in self.nodes]
-        returned = ", ".join(f"{name}={ref}" for name, ref in self.outputs.items())
-        return "\n".join(["graph {", *lines, f"  return {returned}", "}"])
+        from .listing import listing
+
+        return listing(self)
+
+    def summary(self) -> Summary:
+        """A table: what each layer makes, holds and costs, and what it sees of the inputs. It prints itself.
+
+        Layers are nodes that follow each other and read parameters of one prefix ("conv1.weight",
+        "conv1.bias"), or carry one label; other nodes stand alone. Named sizes are kept: 1.5 K·N.
+        """
+        from .summary import summary_of
+
+        return summary_of(self)
 
     def with_gradients(self, output: str = "loss") -> Graph:
         """The graph with a scalar output's gradients by all parameters as more outputs, "∂loss/∂weight"."""

@@ -14,7 +14,7 @@ def in_units(number: float, units: Sequence[str], base: int = 1000) -> str:
     return f"{number:.3g} {units[-1]}"
 
 
-def in_bytes(nbytes: int) -> str:
+def in_bytes(nbytes: float) -> str:
     """Bytes in binary units."""
     return in_units(nbytes, ("B", "KiB", "MiB", "GiB", "TiB"), 1024)
 

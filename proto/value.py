@@ -63,7 +63,7 @@ class Value:
         return self.type.rank
 
     def __repr__(self) -> str:
-        return f"Value({self.ref}: {self.type})"
+        return f"Value({self.ref}: {self.type} of {self.builder.node(self.ref.node).title})"
 
     # -- shape --------------------------------------------------------------------------------
 

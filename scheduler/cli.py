@@ -1,10 +1,12 @@
-"""The command line: `raygrad serve`, `raygrad plan`, `raygrad demo`, `raygrad doctor`."""
+"""The command line: `raygrad serve`, `plan`, `show`, `demo`, `doctor`."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import sys
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -51,6 +53,14 @@ are measured on this machine, the transfers taken as those of Ray.
 
     raygrad plan net.raygrad --size N=64        # the named size N is 64
     raygrad plan net.raygrad --size N=64 --workers 4 --stages 2 --svg plan.svg
+"""
+SHOW_HELP = """Show a graph: a table of its layers, what each makes and costs, what it sees of the inputs.
+
+DOCUMENT is a file with a graph, as for `raygrad plan`. Sizes that are not given stay names: 1.5 K·N.
+
+    raygrad show net.raygrad --size N=64
+    raygrad show net.raygrad --code                     # typed code, a line for each node
+    raygrad show net.raygrad --gradients --svg net.svg  # a picture, of the backward pass too
 """
 DEMO_HELP = """Train a network on handwritten digits: a server with two workers here, and a client beside it.
 
@@ -142,14 +152,47 @@ def plan(
     options = SessionOptions(loss=loss, stages=stages, replicas=replicas)
     from .prediction import predict
 
-    try:
+    with _named(document):
         found = predict(_read(document), _sizes(size or []), options, workers, backend)
-    except DocumentError as exc:
-        raise ConfigurationError(f"{document} holds no graph as `rg.encode` writes it: {exc}") from exc
     typer.echo(found.text)
     if svg is not None:
         svg.write_text(found.svg)
         typer.echo(f"drawn in {svg}")
+
+
+@app.command(help=SHOW_HELP)
+def show(
+    document: Annotated[Path, typer.Argument(help="a file with a graph", dir_okay=False)],
+    size: Annotated[list[str] | None, typer.Option(help="NAME=NUMBER for a named size; repeat it")] = None,
+    gradients: Annotated[
+        bool, typer.Option("--gradients", help="with the backward pass of the loss")
+    ] = False,
+    loss: Annotated[str, typer.Option(help="the scalar output that --gradients differentiates")] = "loss",
+    code: Annotated[bool, typer.Option("--code", help="print typed code instead of the table")] = False,
+    svg: Annotated[Path | None, typer.Option(help="draw the graph into this file")] = None,
+    dot: Annotated[Path | None, typer.Option(help="write it in the language of Graphviz")] = None,
+) -> None:
+    """Print a graph."""
+    from raygrad.proto.codec import decode
+
+    with _named(document):
+        graph = decode(_read(document))
+    graph = graph.with_gradients(loss) if gradients else graph
+    graph = graph.bind(_sizes(size)) if size else graph
+    typer.echo(str(graph if code else graph.summary()))
+    for path, drawn in ((svg, graph.svg), (dot, graph.dot)):
+        if path is not None:
+            path.write_text(drawn())
+            typer.echo(f"drawn in {path}")
+
+
+@contextlib.contextmanager
+def _named(document: Path) -> Iterator[None]:
+    """An error of the document says which file it is in."""
+    try:
+        yield
+    except DocumentError as exc:
+        raise ConfigurationError(f"{document} holds no graph as `rg.encode` writes it: {exc}") from exc
 
 
 def _read(path: Path) -> bytes:

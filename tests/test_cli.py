@@ -145,10 +145,29 @@ def test_plan_refuses(document: Path, options: list[str], words: str) -> None:
     assert words in str(done.exception)
 
 
-def test_plan_of_no_document(tmp_path: Path) -> None:
+def test_show(document: Path, tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["show", str(document)])
+    assert done.exit_code == 0, done.output
+    assert done.output == f"{mean_square().summary()}\n"
+    assert "·N" in done.output
+    bound = CliRunner().invoke(app, ["show", str(document), "--size", "N=8"])
+    assert bound.output == f"{mean_square().bind({'N': 8}).summary()}\n"
+
+
+def test_show_draws(document: Path, tmp_path: Path) -> None:
+    svg, dot = tmp_path / "net.svg", tmp_path / "net.dot"
+    options = ["--gradients", "--code", "--svg", str(svg), "--dot", str(dot)]
+    done = CliRunner().invoke(app, ["show", str(document), *options])
+    whole = rg.decode(document.read_bytes()).with_gradients()  # a document sorts the outputs
+    assert done.output == f"{whole}\ndrawn in {svg}\ndrawn in {dot}\n"
+    assert (svg.read_text(), dot.read_text()) == (whole.svg(), whole.dot())
+
+
+@pytest.mark.parametrize("command", ["plan", "show"])
+def test_no_document(command: str, tmp_path: Path) -> None:
     (tmp_path / "text").write_text("hello")
     for name in ("text", "missing"):
-        done = CliRunner().invoke(app, ["plan", str(tmp_path / name)])
+        done = CliRunner().invoke(app, [command, str(tmp_path / name)])
         assert isinstance(done.exception, rg.RaygradError)
         assert str(tmp_path / name) in str(done.exception)
 
@@ -160,7 +179,7 @@ def test_doctor() -> None:
     assert re.search(r"ray +\d", done.output)
 
 
-@pytest.mark.parametrize("command", ["serve", "plan", "doctor"])
+@pytest.mark.parametrize("command", ["serve", "plan", "show", "doctor"])
 def test_help_teaches(command: str) -> None:
     done = CliRunner().invoke(app, [command, "--help"])
     assert f"raygrad {command}" in done.output

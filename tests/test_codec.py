@@ -102,7 +102,7 @@ def test_a_document_holds_whole_graphs() -> None:
 def test_a_document_holds_no_cotangents() -> None:
     g = Builder()
     g.add(Cotangent("y", (3,), DType.float32))
-    with pytest.raises(errors.UnknownOperatorError, match=r"node 0 \(Cotangent\): cotangents are fed"):
+    with pytest.raises(errors.UnknownOperatorError, match=r"node 0 \(Cotangent .*\): cotangents are fed"):
         encode(g.graph())
     with pytest.raises(errors.UnknownOperatorError, match=r"node 5 \(Cotangent\): cotangents are fed"):
         decode(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pickle
 
+import numpy as np
 import pytest
 
 from raygrad.proto.autodiff import differentiate
 from raygrad.proto.builder import Builder
 from raygrad.proto.errors import InvalidReferenceError, SizeError
 from raygrad.proto.graph import Graph, Ref
+from raygrad.proto.operators.convolution import Conv
 from raygrad.proto.operators.elementwise import Exp, Tanh
 from raygrad.proto.operators.shape import Split
 from raygrad.proto.tensor import DType, TensorType
@@ -90,7 +92,31 @@ def test_a_graph_survives_pickling_and_cannot_change(graph: Graph) -> None:
 
 def test_it_prints_itself(graph: Graph) -> None:
     shown = str(graph)
-    assert "%0: float32[N,4] = Input(tensor='x'" in shown
-    assert shown.splitlines()[-2].strip().startswith("return loss=%")
+    assert "input x: float32[N,4]  # %0" in shown
+    assert "%3: float32[N,3] = MatMul(x, w)" in shown
+    assert "buffer scale: float32[3]  # %2" in shown
+    assert "Div(%9, size(N, 3))" in shown
+    assert f"return loss = {graph.outputs['loss']}" in shown
     whole = str(differentiate(graph, ["loss"]).graph)
     assert f"@{graph.outputs['h'].node}" in whole
+    assert "(∂loss, size(N, 3))" in whole
+
+
+def test_what_goes_without_saying_is_not_printed() -> None:
+    builder = Builder()
+    x = builder.input("a name", ("N", 2, 9, 9))
+    w = builder.parameter("w", (2, 2, 3, 3))
+    long = builder.constant(np.arange(100.0, dtype="float32"))
+    plain = Conv((1, 1), ((0, 0), (0, 0)), (1, 1), 1)
+    other = Conv((2, 2), ((1, 0), (0, 1)), (1, 1), 2)
+    with builder.label("layer"):
+        builder.output("y", plain(x * 0.5, w))
+    builder.output("z", other(x, builder.parameter("v", (2, 1, 3, 3))))
+    builder.output("long", long.sum())
+    shown = [line.strip() for line in str(builder.graph()).splitlines()]
+    assert "input 'a name': float32[N,2,9,9]  # %0" in shown
+    assert "%5: float32[N,2,9,9] = Mul('a name', %4)  # layer" in shown
+    assert "%4: float32[N,2,9,9] = Broadcast(0.5, shape=('N', 2, 9, 9))  # layer" in shown
+    assert "%6: float32[N,2,7,7] = Conv(%5, w)  # layer" in shown
+    assert "%8: float32[N,2,4,4] = Conv('a name', v, stride=2, padding=((1, 0), (0, 1)), groups=2)" in shown
+    assert "constant %2: float32[100] = Constant([ 0., 1., 2.,...,97.,98.,99.], float32)" in shown

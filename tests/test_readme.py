@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import raygrad as rg
 from tests.serving import running
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,19 +42,32 @@ def sin_is_learnt(output: str) -> bool:
 
 
 def test_the_first_program() -> None:
-    first, _ = programs()
+    first = programs()[0]
     assert sin_is_learnt(run(first))
     assert first == (ROOT / "examples" / "first.py").read_text()
 
 
 def test_the_first_program_on_a_server() -> None:
     """The README says that nothing changes but one line."""
-    first, line = programs()
+    first, line = programs()[:2]
     here, there = "with rg.local(g) as session:\n", '"127.0.0.1:50051"'
     assert first.count(here) == line.count(there) == 1
     with running() as server:
         output = run(first.replace(here, line.replace(there, repr(server.address))))
     assert sin_is_learnt(output)
+
+
+def test_looking_at_graphs() -> None:
+    """What the README shows of LeNet is what comes out."""
+    program = next(p for p in programs() if "summary()" in p)
+    table, code = re.findall(r"^```text\n(.*?)^```$", section("Looking at graphs"), re.MULTILINE | re.DOTALL)
+    assert run(program) == table
+    assert {*code.splitlines()} < {line.strip() for line in str(rg.networks.lenet().graph).splitlines()}
+
+
+def section(title: str) -> str:
+    """A section of the README."""
+    return README.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
 
 
 def test_training() -> None:

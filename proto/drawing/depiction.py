@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import cached_property
 
+from ..families import family_of
 from ..graph import Graph, Node, Ref
-from ..operators.shape import Broadcast, Cast, Reshape
 from ..operators.source import Constant, Cotangent, Input, SizeOf
-from .families import colour_of, family_of
+from ..reading import computed_nodes, operands
+from .colours import colour_of
 from .folding import Item, Run, runs_of
 from .picture import Box, Frame, Link, Picture
 from .wording import attributes_in_words, common_name, elided, source_in_words
@@ -44,7 +45,7 @@ class Drawing:
     ) -> None:
         """Blocks are folded only where `apart` gives their nodes the same."""
         self.graph, self.apart = graph, apart
-        self.nodes = [n for n in graph if self._is_drawn(n)]
+        self.nodes = computed_nodes(graph)
         self._drawn = {n.id for n in self.nodes}
         self._network = {n.id for n in self.nodes if self.column(n) == NETWORK}
         folded = len(self.nodes) > FOLDED_FROM if fold is None else fold
@@ -60,22 +61,6 @@ class Drawing:
             legend=tuple(legend),
             homes={n.id: self._home(n) for n in shown if self.column(n) == BACKWARD},
         )
-
-    # -- which nodes --------------------------------------------------------------------------
-
-    def _is_drawn(self, node: Node) -> bool:
-        return isinstance(node.operator, (Input, Cotangent)) or not self._is_constant(node)
-
-    def _is_constant(self, node: Node) -> bool:
-        """Whether the node is a source or only moves the elements of one."""
-        return self._origin(Ref(node.id)) is not None
-
-    def _origin(self, ref: Ref) -> Node | None:
-        """The source that a value holds, perhaps in another shape; `None` if it is fed or computed."""
-        node = self.graph[ref.node]
-        while isinstance(node.operator, (Broadcast, Reshape, Cast)):
-            node = self.graph[node.inputs[0].node]
-        return node if node.operator.source and not isinstance(node.operator, (Input, Cotangent)) else None
 
     def column(self, node: Node) -> int:
         """A node beside another's home runs backwards, and so does what is fed to such nodes only."""
@@ -94,13 +79,9 @@ class Drawing:
 
     def _item(self, node: Node) -> Item:
         read = tuple(ref for ref in node.inputs if ref.node in self._drawn)
-        constants = tuple(_kind_of_constant(source) for source in self._constants(node))
+        constants = tuple(_kind_of_constant(source) for source in operands(self.graph, node))
         kind = (node.operator, node.types, constants, self.apart(node))
         return Item(node.id, kind, read, leading=bool(constants))
-
-    def _constants(self, node: Node) -> Iterator[Node]:
-        """The sources that stand in a node's box."""
-        return (origin for ref in node.inputs if (origin := self._origin(ref)) is not None)
 
     @cached_property
     def _places(self) -> dict[int, tuple[Run, int]]:
@@ -137,7 +118,7 @@ class Drawing:
         return f"{node.title}: {types} = {node.operator!r}"
 
     def _parameters(self, node: Node) -> Iterator[str]:
-        blocks = [list(self._constants(self.graph[twin])) for twin in self._twins(node.id)]
+        blocks = [list(operands(self.graph, self.graph[twin])) for twin in self._twins(node.id)]
         for same in zip(*blocks, strict=True):
             yield common_name([source_in_words(n.operator, n.types[0]) for n in same])
 

@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Sequence
 from typing import Any
 
 from ..operators.base import Operator
 from ..operators.source import Constant, NamedTensor, SizeOf
+from ..reading import telling_attributes
 from ..tensor import DType, TensorType, split_product
 
 _LONGEST = 44
 _LEFT_OUT = frozenset({"tensor", "shape", "spatial", "dtype", "data", "sizes", "eps"})
 """The types say the others, and eps is never looked for."""
-_NEUTRAL = {"stride": 1, "dilation": 1, "groups": 1, "padding": 0}
 
 
 def attributes_in_words(operator: Operator) -> tuple[str, ...]:
     """The attributes that say more than the types and are not at their defaults: "stride 2"."""
-    words = []
-    for field in dataclasses.fields(operator):  # type: ignore[arg-type]
-        value = _alike(getattr(operator, field.name))
-        usual = value == field.default or value == _NEUTRAL.get(field.name) or value is False or value is None
-        if field.name not in _LEFT_OUT and not usual:
-            words.append(elided(field.name if value is True else f"{field.name} {_in_words(value)}"))
-    return tuple(words)
-
-
-def _alike(value: Any) -> Any:
-    """One element of a tuple whose elements are all alike, at any depth."""
-    if isinstance(value, tuple) and len(value) > 1 and len(set(value)) == 1:
-        return _alike(value[0])
-    return value
+    telling = (
+        (n, v) for n, v in telling_attributes(operator) if n not in _LEFT_OUT and v not in (False, None)
+    )
+    return tuple(elided(name if value is True else f"{name} {_in_words(value)}") for name, value in telling)
 
 
 def _in_words(value: Any) -> str:

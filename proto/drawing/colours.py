@@ -1,7 +1,8 @@
-"""Which family an operator belongs to, and the colour of the family."""
+"""The colours of families of operators."""
 
 from __future__ import annotations
 
+from ..families import family_of
 from ..operators.base import Operator
 
 _COLOURS = {
@@ -11,7 +12,6 @@ _COLOURS = {
     "pooling": "#a7f3d0",
     "normalization": "#fde68a",
     "elementwise": "#fed7aa",
-    "activation": "#fed7aa",
     "reduction": "#ddd6fe",
     "scan": "#ddd6fe",
     "shape": "#e5e7eb",
@@ -23,11 +23,6 @@ _COLOURS = {
 """Light enough for black text on them, in pictures with a dark ground too."""
 
 _OTHER = "#ecfccb"
-
-
-def family_of(operator: Operator) -> str:
-    """The module of the catalogue that the operator stands in: "convolution", "pooling" …"""
-    return type(operator).__module__.rpartition(".")[2]
 
 
 def colour_of(operator: Operator) -> str:

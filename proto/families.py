@@ -1,0 +1,16 @@
+"""Families of operators: what they are to people who look at a graph."""
+
+from __future__ import annotations
+
+from .operators.base import Operator
+
+_ELEMENTWISE = frozenset({"elementwise", "logic"})
+
+
+def family_of(operator: Operator) -> str:
+    """The module of the catalogue that the operator stands in: "convolution", "pooling" …
+
+    Whatever derives from the classes of the module `elementwise` is elementwise.
+    """
+    modules = [cls.__module__.rpartition(".")[2] for cls in type(operator).__mro__]
+    return "elementwise" if _ELEMENTWISE.intersection(modules) else modules[0]
