@@ -167,6 +167,12 @@ class Graph:
         """The same nodes with other homes."""
         return Graph(tuple(replace(n, home=home(n)) for n in self.nodes), self.outputs)
 
+    def __repr__(self) -> str:
+        named = (("inputs", self.inputs), ("outputs", self.outputs))
+        words = [f"{what} {', '.join(map(repr, names))}" for what, names in named if names]
+        counts = _counted(len(self), "node"), _counted(len(self.parameters), "parameter")
+        return f"<Graph: {', '.join((*counts, *words))}>"
+
     def __str__(self) -> str:
         from .listing import listing
 
@@ -210,6 +216,10 @@ class Graph:
     def _repr_svg_(self) -> str:
         """What notebooks show."""
         return self.svg()
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _bind(node: Node, sizes: Mapping[str, int], bound: Mapping[int, Node]) -> Node:

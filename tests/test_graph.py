@@ -90,6 +90,11 @@ def test_a_graph_survives_pickling_and_cannot_change(graph: Graph) -> None:
         graph.outputs["other"] = Ref(0)  # type: ignore[index]
 
 
+def test_its_repr_is_short(graph: Graph) -> None:
+    assert repr(graph) == "<Graph: 11 nodes, 1 parameter, inputs 'x', outputs 'loss', 'h'>"
+    assert repr(Graph((), {})) == "<Graph: 0 nodes, 0 parameters>"
+
+
 def test_it_prints_itself(graph: Graph) -> None:
     shown = str(graph)
     assert "input x: float32[N,4]  # %0" in shown
