@@ -58,7 +58,7 @@ def instances(operator: type[Operator]) -> st.SearchStrategy[Operator]:
 
 
 @pytest.mark.parametrize("operator", CATALOGUE, ids=lambda operator: operator.name)
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(st.data())
 def test_no_attributes_or_types_break_an_operator(operator: type[Operator], data: st.DataObject) -> None:
     """`infer` gives legal types or one of our errors: a document never ends in a foreign exception."""
@@ -83,7 +83,7 @@ def _inputs(draw: st.DrawFn, low: int, high: int) -> list[TensorType]:
 
 
 @pytest.mark.parametrize("operator", CATALOGUE, ids=lambda operator: operator.name)
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=15, deadline=None, derandomize=True)
 @given(st.data())
 def test_attributes_travel(operator: type[Operator], data: st.DataObject) -> None:
     made = data.draw(instances(operator))
