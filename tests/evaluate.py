@@ -43,7 +43,7 @@ def apply(
     """One kernel's results, each in the layout of its type."""
     with backend.scope():
         results = backend.compile(operator, tuple(inputs), tuple(outputs))(*tensors)
-        results = results if isinstance(results, tuple) else (results,)
+        results = (results,) if len(outputs) == 1 else results
         return [backend.layout(t)(result) for t, result in zip(outputs, results, strict=True)]
 
 

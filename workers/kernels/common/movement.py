@@ -122,4 +122,6 @@ def split(op: shape.Split, site: Site) -> Kernel:
     for size in op.sizes:
         pieces.append((*[slice(None)] * op.axis, slice(begin, begin + size)))
         begin += size
+    if len(pieces) == 1:
+        return lambda x: x[pieces[0]]
     return lambda x: tuple(x[piece] for piece in pieces)
