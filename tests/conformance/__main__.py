@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.progress import track
 
-from .runner import Result, run
+from .runner import Result, group_of, run
 from .suite import Case
 from .suites import SUITES, make
 
@@ -23,6 +23,8 @@ def main() -> int:
     results = [run(make(name), bar(name)) for name in options.suite or SUITES]
     for result in results:
         explain(result, options.verbose)
+    if any("#" in name for result in results for name in result.passed):
+        print(breakdown(results), end="\n\n")
     print(table(results))
     if options.json is not None:
         figures = {name: number for result in results for name, number in result.figures().items()}
@@ -47,27 +49,37 @@ def bar(name: str) -> Callable[[Iterable[Case]], Iterable[Case]]:
 
 
 def explain(result: Result, verbose: bool) -> None:
-    """Reasons with their counts, and every failure."""
+    """Reasons with their counts, and the failures, those of one group and kind together."""
     for reason, count in result.reasons.most_common():
         print(f"{result.suite}: {count} left out: {reason}")
+    alike: dict[tuple[str, str], list[str]] = {}
     for name, words in result.failures.items():
-        print(f"{result.suite}: FAILED {name}: {words if verbose else words.splitlines()[-1]}")
+        alike.setdefault((group_of(name), words if verbose else words.splitlines()[-1]), []).append(name)
+    for (_, words), names in alike.items():
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        print(f"{result.suite}: FAILED {names[0]}{more}: {words}")
+
+
+def breakdown(results: Sequence[Result]) -> str:
+    """A line per group of cases: passed of all, in each suite that has groups."""
+    grouped = [r for r in results if any("#" in name for name in r.passed)]
+    names = dict.fromkeys(name for r in grouped for name in r.groups)
+    cells = [[f"{a}/{b}" if b else "" for a, b in (r.groups.get(n, (0, 0)) for r in grouped)] for n in names]
+    rows = [("", *(r.suite for r in grouped)), *((n, *c) for n, c in zip(names, cells, strict=True))]
+    return aligned(rows)
 
 
 def table(results: Sequence[Result]) -> str:
     """One line a suite."""
-    rows = [COLUMNS] + [(r.suite, *map(_number, r.figures().values())) for r in results]
+    return aligned([COLUMNS, *((r.suite, *map("{:,}".format, r.figures().values())) for r in results)])
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of a name and numbers, in columns."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(_line(row, widths) for row in rows)
-
-
-def _number(number: float) -> str:
-    return f"{number:,}"
-
-
-def _line(row: Sequence[str], widths: Sequence[int]) -> str:
-    name, *numbers = row
-    return "  ".join([name.ljust(widths[0]), *(n.rjust(w) for n, w in zip(numbers, widths[1:], strict=True))])
+    return "\n".join(
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
+    )
 
 
 if __name__ == "__main__":

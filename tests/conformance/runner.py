@@ -10,6 +10,13 @@ from dataclasses import dataclass, field
 
 from .suite import Case, Declined, Suite
 
+WHOLE = "as a whole"
+
+
+def group_of(case: str) -> str:
+    """The operator that a case named operator#number is of."""
+    return case.partition("#")[0]
+
 
 @dataclass
 class Result:
@@ -26,6 +33,13 @@ class Result:
     def reasons(self) -> Counter[str]:
         """How many cases each reason leaves out."""
         return Counter(self.left_out.values())
+
+    @property
+    def groups(self) -> dict[str, tuple[int, int]]:
+        """How many cases passed and how many there are, by what stands before a `#` in their names."""
+        passed = Counter(map(group_of, self.passed))
+        every = passed + Counter(map(group_of, self.left_out)) + Counter(map(group_of, self.failures))
+        return {group: (passed[group], every[group]) for group in every if group != WHOLE}
 
     def figures(self) -> dict[str, float]:
         """The numbers by dotted names, as benchmarks have them."""
@@ -50,7 +64,7 @@ def run(suite: Suite, progress: Callable[[Iterable[Case]], Iterable[Case]] = ite
     for name in known:
         result.failures[name] = "is left out, and there is no such case: strike it from the list"
     if len(result.passed) < suite.at_least:
-        result.failures["as a whole"] = f"{len(result.passed)} passed, and {suite.at_least} must"
+        result.failures[WHOLE] = f"{len(result.passed)} passed, and {suite.at_least} must"
     result.seconds = time.monotonic() - start
     return result
 

@@ -26,7 +26,10 @@ class Case:
 
 @dataclass(frozen=True)
 class Suite:
-    """Cases from one source. Fewer than `at_least` that pass are a failure of the whole suite."""
+    """Cases from one source. Fewer than `at_least` that pass are a failure of the whole suite.
+
+    Cases are named as they like; those named group#number are counted by group in a table besides.
+    """
 
     name: str
     cases: Callable[[], Iterable[Case]]

@@ -9,7 +9,11 @@ from importlib import import_module
 
 from .suite import Suite
 
-SUITES: dict[str, str] = {}
+SUITES: dict[str, str] = {
+    "opinfo-forward": "opinfo.suites:forward",
+    "opinfo-gradient": "opinfo.suites:gradient",
+    "opinfo-second-gradient": "opinfo.suites:second_gradient",
+}
 
 
 def make(name: str) -> Suite:
