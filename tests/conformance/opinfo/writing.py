@@ -43,7 +43,9 @@ class Written:
         terms = []
         for number, gradient in zip(self.differentiated, found, strict=True):
             if gradient is not None:
-                terms.append((gradient * vectors[number].numpy()).sum())
+                self.feeds[f"v{number}"] = vectors[number].numpy()
+                vector = self.builder.input(f"v{number}", gradient.shape, gradient.dtype)
+                terms.append((gradient * vector).sum())
         if terms:
             self.builder.output("inner", sum(terms[1:], start=terms[0]))
         return bool(terms)

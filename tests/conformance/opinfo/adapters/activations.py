@@ -8,16 +8,18 @@ from raygrad.client import functions as f
 from raygrad.proto.value import Value
 from tests.conformance.suite import Declined
 
-from .common import Adapter, cast, unary
+from .common import Adapter, axis_of, cast, unary
 
-SAME = "relu relu6 silu mish selu softsign hardsigmoid hardswish logsigmoid tanhshrink"
+SAME = """
+    relu relu6 silu mish selu softsign hardsigmoid:hard_sigmoid hardswish:hard_swish logsigmoid:log_sigmoid
+    tanhshrink:tanh_shrink
+"""
 
 
 def softplus(x: Value, beta: float = 1, threshold: float = 20) -> Value:
-    """PyTorch's is x itself beyond the threshold; without that, x/β of the plain one."""
     if threshold != 20:
         raise Declined("softplus with a threshold")
-    return f.softplus(x * beta) / beta
+    return f.softplus(x, beta)
 
 
 def gelu(x: Value, approximate: str = "none") -> Value:
@@ -25,7 +27,7 @@ def gelu(x: Value, approximate: str = "none") -> Value:
 
 
 def hardtanh(x: Value, min_val: float = -1.0, max_val: float = 1.0) -> Value:
-    return f.hardtanh(x, min_val, max_val)
+    return f.hard_tanh(x, min_val, max_val)
 
 
 def leaky_relu(x: Value, negative_slope: float = 0.01) -> Value:
@@ -41,9 +43,19 @@ def celu(x: Value, alpha: float = 1.0) -> Value:
 
 
 def prelu(x: Value, weight: Value) -> Value:
-    """A slope per channel, which is axis 1."""
-    per_channel = weight.rank == 1 and x.rank > 1
-    return f.prelu(x, weight.reshape((-1, *[1] * (x.rank - 2))) if per_channel else weight)
+    return f.prelu(x, weight)
+
+
+def threshold(x: Value, threshold: float, value: float) -> Value:
+    return f.threshold(x, threshold, value)
+
+
+def hardshrink(x: Value, lambd: float = 0.5) -> Value:
+    return f.hard_shrink(x, lambd)
+
+
+def softshrink(x: Value, lambd: float = 0.5) -> Value:
+    return f.soft_shrink(x, lambd)
 
 
 def glu(x: Value, dim: int = -1) -> Value:
@@ -51,23 +63,25 @@ def glu(x: Value, dim: int = -1) -> Value:
 
 
 def softmax(x: Value, dim: int, dtype: torch.dtype | None = None) -> Value:
-    return f.softmax(cast(x, dtype), dim) if x.rank else cast(x, dtype) * 0.0 + 1.0
+    return f.softmax(cast(x, dtype), axis_of(x, dim))
 
 
 def log_softmax(x: Value, dim: int, dtype: torch.dtype | None = None) -> Value:
-    if not x.rank:
-        raise Declined("an axis of a scalar")
-    return f.log_softmax(cast(x, dtype), dim)
+    return f.log_softmax(cast(x, dtype), axis_of(x, dim))
 
 
 def softmin(x: Value, dim: int, dtype: torch.dtype | None = None) -> Value:
-    if not x.rank:
-        raise Declined("an axis of a scalar")
-    return f.softmax(-cast(x, dtype), dim)
+    return f.softmin(cast(x, dtype), axis_of(x, dim))
 
 
 ADAPTERS: dict[str, Adapter] = {
-    **{f"nn.functional.{name}": unary(name) for name in SAME.split()},
+    **{
+        f"nn.functional.{theirs}": unary(ours or theirs)
+        for theirs, _, ours in (name.partition(":") for name in SAME.split())
+    },
+    "nn.functional.threshold": threshold,
+    "nn.functional.hardshrink": hardshrink,
+    "nn.functional.softshrink": softshrink,
     "nn.functional.softplus": softplus,
     "nn.functional.gelu": gelu,
     "nn.functional.hardtanh": hardtanh,

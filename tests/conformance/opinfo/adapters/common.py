@@ -40,6 +40,13 @@ def axes_of(x: Value, dim: Dim) -> Dim:
     return () if x.rank == 0 else dim
 
 
+def axis_of(x: Value, dim: int) -> int:
+    """One axis, which a scalar does not have."""
+    if x.rank == 0:
+        raise Declined("an axis of a scalar")
+    return dim
+
+
 def dtype_of(dtype: torch.dtype) -> str:
     """The name of a dtype."""
     if dtype.is_complex:

@@ -10,11 +10,11 @@ from .common import Adapter, binary, unary
 UNARY = """
     abs acos acosh asin asinh atan atanh ceil cos cosh erf erfc exp exp2 expm1 floor isfinite isinf isnan
     log log10 log1p log2 logical_not reciprocal round rsqrt sigmoid sign sin sinh sqrt square tan tanh trunc
-    bitwise_not
+    bitwise_not frac
 """
 BINARY = """
     atan2 bitwise_and bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift fmod floor_divide
-    logaddexp logical_and logical_or logical_xor maximum minimum remainder
+    logaddexp logical_and logical_or logical_xor maximum minimum remainder xlogy
 """
 
 
@@ -35,7 +35,7 @@ def where(x: Value, condition: Value, y: Operand) -> Value:
 
 
 def masked_fill(x: Value, mask: Value, value: Operand) -> Value:
-    return f.where(mask, value, x)
+    return f.masked_fill(x, mask, value)
 
 
 def rounded(x: Value, *, decimals: int = 0) -> Value:
@@ -88,6 +88,9 @@ ADAPTERS: dict[str, Adapter] = {
     "where": where,
     "masked_fill": masked_fill,
     "round/decimals_0": rounded,
+    "round/decimals_3": rounded,
+    "round/decimals_neg_3": rounded,
+    "lerp": lambda start, end, weight: f.lerp(start, end, weight),
     "double": to_dtype("float64"),
     "float": to_dtype("float32"),
     "half": to_dtype("float16"),

@@ -10,7 +10,7 @@ from raygrad.client import functions as f
 from raygrad.proto.value import Value
 from tests.conformance.suite import Declined
 
-from .common import Adapter, Dim, axes_of, cast
+from .common import Adapter, Dim, axes_of, axis_of, cast
 
 
 def reduction(name: str) -> Adapter:
@@ -28,9 +28,8 @@ def extreme(name: str) -> Adapter:
     def reduce(x: Value, dim: int | None = None, keepdim: bool = False) -> Any:
         if dim is None:
             return getattr(f, name)(x)
-        if x.rank == 0:
-            raise Declined("an axis of a scalar")
-        return getattr(f, name)(x, dim, keepdim), getattr(f, f"arg{name}")(x, dim, keepdim)
+        axis = axis_of(x, dim)
+        return getattr(f, name)(x, axis, keepdim), getattr(f, f"arg{name}")(x, axis, keepdim)
 
     return reduce
 
@@ -63,9 +62,7 @@ def spread(name: str) -> Adapter:
 
 def cumulative(name: str) -> Adapter:
     def scan(x: Value, dim: int, *, dtype: torch.dtype | None = None) -> Value:
-        if x.rank == 0:
-            raise Declined("an axis of a scalar")
-        return getattr(f, name)(cast(x, dtype), dim)
+        return getattr(f, name)(cast(x, dtype), axis_of(x, dim))
 
     return scan
 
@@ -91,15 +88,15 @@ def vector_norm(
 
 
 def sort(x: Value, dim: int = -1, descending: bool = False, *, stable: bool = False) -> Any:
-    if x.rank == 0:
-        raise Declined("an axis of a scalar")
-    return f.sort(x, dim, descending)
+    return f.sort(x, axis_of(x, dim), descending)
+
+
+def argsort(x: Value, dim: int = -1, descending: bool = False, *, stable: bool = False) -> Value:
+    return f.argsort(x, axis_of(x, dim), descending)
 
 
 def topk(x: Value, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
-    if x.rank == 0:
-        raise Declined("an axis of a scalar")
-    return f.topk(x, k, dim, largest)
+    return f.topk(x, k, axis_of(x, dim), largest)
 
 
 ADAPTERS: dict[str, Adapter] = {
@@ -128,5 +125,7 @@ ADAPTERS: dict[str, Adapter] = {
     "norm/inf": norm,
     "linalg.vector_norm": vector_norm,
     "sort": sort,
+    "argsort": argsort,
     "topk": topk,
+    "count_nonzero": reduction("count_nonzero"),
 }

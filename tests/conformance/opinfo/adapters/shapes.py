@@ -9,7 +9,7 @@ from raygrad.client import functions as f
 from raygrad.proto.value import Value
 from tests.conformance.suite import Declined
 
-from .common import Adapter, Dim, numbers
+from .common import Adapter, Dim, axis_of, numbers
 
 
 def flatten(x: Value, start_dim: int = 0, end_dim: int = -1) -> Value:
@@ -24,12 +24,7 @@ def expand(x: Value, *sizes: Any) -> Value:
 
 
 def squeeze(x: Value, dim: Dim = None) -> Value:
-    """PyTorch leaves an axis of another size than 1 in place."""
-    if dim is None:
-        return f.squeeze(x)
-    axes = [dim] if isinstance(dim, int) else dim
-    ones = [a for a in axes if x.rank and x.shape[x.type.axis(a)] == 1]
-    return f.squeeze(x, tuple(ones)) if ones else x
+    return f.squeeze(x, () if x.rank == 0 else dim)
 
 
 def split(x: Value, split_size: Any, dim: int = 0) -> tuple[Value, ...]:
@@ -41,9 +36,7 @@ def split(x: Value, split_size: Any, dim: int = 0) -> tuple[Value, ...]:
 
 
 def chunk(x: Value, chunks: int, dim: int = 0) -> tuple[Value, ...]:
-    size = x.shape[x.type.axis(dim)]
-    assert isinstance(size, int)
-    return split(x, -(-size // chunks), dim)
+    return f.chunk(x, chunks, dim)
 
 
 def select(x: Value, dim: int, index: int) -> Value:
@@ -62,11 +55,7 @@ def cut(x: Value, dim: int = 0, start: int | None = None, end: int | None = None
 
 
 def transpose(x: Value, dim0: int, dim1: int) -> Value:
-    order = list(range(x.rank))
-    if x.rank:
-        first, second = x.type.axis(dim0), x.type.axis(dim1)
-        order[first], order[second] = order[second], order[first]
-    return x.transpose(order)
+    return f.swapaxes(x, dim0, dim1) if x.rank else x
 
 
 def permute(x: Value, *dims: Any) -> Value:
@@ -88,8 +77,7 @@ def concatenate(values: Sequence[Value], dim: int = 0) -> Value:
 
 
 def unsqueeze(x: Value, dim: int) -> Value:
-    at = dim % (x.rank + 1)
-    return x[(slice(None),) * at + (None,)]
+    return f.unsqueeze(x, dim)
 
 
 def roll(x: Value, shifts: Any, dims: Any = None) -> Value:
@@ -100,10 +88,18 @@ def tile(x: Value, dims: Any) -> Value:
     return f.tile(x, dims)
 
 
-def unbind(x: Value, dim: int = 0) -> list[Value]:
-    size = x.shape[x.type.axis(dim)]
-    assert isinstance(size, int)
-    return [select(x, dim, i) for i in range(size)]
+def unbind(x: Value, dim: int = 0) -> tuple[Value, ...]:
+    return f.unbind(x, dim)
+
+
+def windows(x: Value, dimension: int, size: int, step: int) -> Value:
+    return f.sliding_windows(x, axis_of(x, dimension), size, step)
+
+
+def repeat_interleave(x: Value, repeats: Any, dim: int | None = None) -> Value:
+    if not isinstance(repeats, int):
+        raise Declined("a shape that depends on the data")
+    return f.repeat_interleave(x.reshape((-1,)) if dim is None else x, repeats, dim or 0)
 
 
 ADAPTERS: dict[str, Adapter] = {
@@ -141,6 +137,9 @@ ADAPTERS: dict[str, Adapter] = {
     "tile": tile,
     "repeat": tile,
     "unbind": unbind,
+    "unfold": windows,
+    "repeat_interleave": repeat_interleave,
+    "nn.functional.channel_shuffle": lambda x, groups: f.channel_shuffle(x, groups),
     "movedim": lambda x, source, destination: f.moveaxis(x, source, destination),
     "nn.functional.pixel_shuffle": lambda x, upscale_factor: f.pixel_shuffle(x, upscale_factor),
     "nn.functional.pixel_unshuffle": lambda x, downscale_factor: f.pixel_unshuffle(x, downscale_factor),

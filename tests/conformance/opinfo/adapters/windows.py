@@ -172,7 +172,7 @@ def unfold(
     x: Value, kernel_size: PerAxis, dilation: PerAxis = 1, padding: PerAxis = 0, stride: PerAxis = 1
 ) -> Value:
     kernel, spacing, sides, steps = (per_axis(n, 2) for n in (kernel_size, dilation, padding, stride))
-    return batched(x, 2, lambda x: f.unfold(x, kernel, spacing, sides, steps))
+    return batched(x, 2, lambda x: f.unfold(x, kernel, steps, sides, spacing))
 
 
 def _per_rank(name: str, make: Callable[[int], Adapter]) -> dict[str, Adapter]:
