@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from random import Random
 from typing import Any
 
@@ -66,16 +67,24 @@ def operators() -> dict[str, Any]:
     return {"/".join(filter(None, (op.name, op.variant_test_name))): op for op in op_db}
 
 
-def samples(name: str, dtype: torch.dtype | None = None, most: int = MOST) -> Iterator[Sample]:
-    """The operator's samples in `dtype`, or the first of `DTYPES` that it has; the same every time."""
+def samples(name: str, dtype: torch.dtype | None = None, first: int | None = None) -> Iterator[Sample]:
+    """The operator's samples in `dtype`, or the first of `DTYPES` that it has; the same every time.
+
+    At most 40, drawn from all there are; or the `first` few, which takes less time.
+    """
     operator = operators()[name]
     chosen = dtype or next(d for d in DTYPES if d in operator.supported_dtypes("cpu"))
     differentiated = operator.supports_autograd and chosen.is_floating_point
     set_rng_seed(0)
-    made = list(operator.sample_inputs("cpu", chosen, requires_grad=differentiated))
-    every = range(len(made))
-    for number in every if len(made) <= most else sorted(Random(0).sample(every, most)):
-        yield _sample(f"{name}#{number}", name, operator, made[number])
+    made = enumerate(operator.sample_inputs("cpu", chosen, requires_grad=differentiated))
+    for number, sample in _some(list(made)) if first is None else islice(made, first):
+        yield _sample(f"{name}#{number}", name, operator, sample)
+
+
+def _some(every: list[Any]) -> list[Any]:
+    if len(every) <= MOST:
+        return every
+    return [every[i] for i in sorted(Random(0).sample(range(len(every)), MOST))]
 
 
 def _sample(title: str, name: str, operator: Any, made: Any) -> Sample:
