@@ -43,6 +43,7 @@ class Batch:
     input_gradients: dict[str, Array] = field(default_factory=dict)
     acknowledged: bool = False  # the client was told that its contribution is in the step
     expires: float = 0.0  # of the lease, on the machine's clock
+    told: set[Token] = field(default_factory=set)  # of the lease: who asked for it, and was answered
     _digest: bytes = b""
 
     @property

@@ -129,7 +129,7 @@ class LocalCluster:
         elif isinstance(command, Run) and any(
             self._is_lost(key, command.key.segment) for key in command.needs
         ):
-            self._report(command.key.run.session, SegmentFailed(command.worker, command.key, None), sure=True)
+            self._drop(command, None)
         else:
             self._queues[command.worker].append(command)
 
@@ -263,17 +263,22 @@ class LocalCluster:
         """Calls queued on the dead worker end, and those elsewhere that wait for their results."""
         for command in dropped:
             if isinstance(command, Run):
-                self._report(
-                    command.key.run.session, SegmentFailed(command.worker, command.key, None), sure=True
-                )
+                self._drop(command, None)
+            else:
+                self._forget_what_ends_with(command)
         self._fail_stranded(None)
+
+    def _drop(self, command: Run, error: RaygradError | None) -> None:
+        """A call that will not run, and what was sent to it."""
+        for key in command.needs:
+            self._bundles.pop((key, command.key.segment), None)
+        self._report(command.key.run.session, SegmentFailed(command.worker, command.key, error), sure=True)
 
     def _fail_stranded(self, error: RaygradError | None) -> None:
         """Queued calls whose arguments will not come fail too, with the error that is to blame, if any."""
         while stranded := self._stranded():
             self._queues[stranded.worker].remove(stranded)
-            session = stranded.key.run.session
-            self._report(session, SegmentFailed(stranded.worker, stranded.key, error), sure=True)
+            self._drop(stranded, error)
 
     def _stranded(self) -> Run | None:
         """A queued call that waits for a result that will not come."""

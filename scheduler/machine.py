@@ -306,6 +306,7 @@ class Machine:
         batch.state = State.HELD
         batch.expires = batch.expires or self.now + self.layout.options.lease_seconds
         lease = next(name for name, index in self.leases.items() if index == batch.index)
+        batch.told.update(batch.tokens)
         self.answer(batch, ForwardResult(batch.outputs, lease, self.step, batch.index))
 
     def answer(self, batch: Batch, result: object = None, error: RaygradError | None = None) -> None:
@@ -360,7 +361,7 @@ class Machine:
         if batch.replica >= 0:
             replica = self.replicas[batch.replica]
             replica.active.pop(batch.index, None)
-            self.out.extend(Release(s.worker, batch.run) for s in replica.slots if s.alive)
+            self.out.extend(Release(s.worker, batch.run) for s in replica.slots)
         if batch.in_step:
             del self.batches[batch.index]
             self.feed_bytes -= batch.feed_bytes

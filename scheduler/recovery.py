@@ -171,9 +171,10 @@ class Recovery:
         self._abandon(replica, [batch])
 
     def _abandon(self, replica: Replica, batches: list[Batch]) -> None:
-        """Begin other attempts; what these left on live workers, and on the way between them, is freed."""
-        live = [slot.worker for slot in replica.slots if slot.alive]
-        self.machine.out.extend(Release(worker, batch.run) for batch in batches for worker in live)
+        """Begin other attempts; what these left on workers, and on the way between them, is freed."""
+        self.machine.out.extend(
+            Release(slot.worker, batch.run) for batch in batches for slot in replica.slots
+        )
         self.wait(batches)
 
     def check_calls(self) -> None:

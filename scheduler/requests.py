@@ -125,6 +125,7 @@ class Requests:
             self.machine.out.append(Answer(event.token, result))
         else:
             lease = next((n for n, i in self.machine.leases.items() if i == known.index), "")
+            known.told.add(event.token)
             result_ = ForwardResult(known.outputs, lease, self.machine.step, known.index)
             self.machine.out.append(Answer(event.token, result_))
 
@@ -302,13 +303,14 @@ class Requests:
         machine = self.machine
         machine.pending = [p for p in machine.pending if p.token != event.token]
         for batch in [*machine.evaluations.values(), *machine.batches.values()]:
-            if event.token in batch.tokens:
-                batch.tokens.remove(event.token)
-                if not batch.tokens and self._is_for_nobody(batch):
+            if event.token in batch.tokens or event.token in batch.told:
+                batch.tokens = [token for token in batch.tokens if token != event.token]
+                batch.told.discard(event.token)
+                if self._is_for_nobody(batch):
                     machine.remove(batch)
 
     @staticmethod
     def _is_for_nobody(batch: Batch) -> bool:
-        if batch.in_step:
-            return not batch.contributes
-        return batch.state is State.WAITING
+        if batch.tokens or batch.told:
+            return False
+        return not batch.contributes if batch.in_step else batch.state is State.WAITING

@@ -646,6 +646,21 @@ def test_a_lease_that_nobody_will_know_is_not_kept(calls_done: int) -> None:
     assert not any(w.activations for w in d.workers.values())
 
 
+def test_a_lease_whose_answer_came_too_late_is_not_kept() -> None:
+    """Of two who asked for it, both were answered, and both had gone by then."""
+    d = Dialogue(2)
+    tokens = [d.forward(0), d.forward(0)]
+    d.finish()
+    tokens.append(d.forward(0))
+    assert len({d.lease(token) for token in tokens}) == 1
+    for token in tokens:
+        assert d.machine.leases
+        d.say(Cancelled(token))
+    assert not d.machine.leases
+    d.finish()
+    assert not any(w.activations for w in d.workers.values())
+
+
 def test_a_cancelled_mini_batch_counts_and_can_be_asked_for_again() -> None:
     """Also when a loss makes it run again before its first answer: what is there of that is no answer."""
     d = Dialogue(2)
