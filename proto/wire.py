@@ -114,6 +114,8 @@ class _Arriving:
 
     def add(self, piece: Piece) -> None:
         size = memoryview(piece.data).nbytes
+        if not size and not piece.dtype:
+            raise TruncatedTensorError(f"{self.name!r}: a piece without bytes", node=self.name)
         if piece.offset != self.received:
             raise TruncatedTensorError(
                 f"{self.name!r}: a piece at byte {piece.offset}, but {self.received} came before",

@@ -10,7 +10,7 @@ import structlog
 from grpc_status import rpc_status
 
 from raygrad.proto.errors import RaygradError
-from raygrad.proto.v1.status import as_raygrad_error, to_status
+from raygrad.proto.v1.status import as_raygrad_error, cut, to_status
 
 from .metrics import Metrics
 
@@ -74,8 +74,8 @@ def streaming(handler: Streamer[S, Request, Reply]) -> Streamer[S, Request, Repl
 async def fail(method: str, context: Context, exc: Exception) -> NoReturn:
     """End the call with the status of the error. What is not ours is a bug: its trace goes to the log."""
     error = as_raygrad_error(exc)
-    log.info("call failed", method=method, error=type(error).__name__, message=str(error))
-    if not isinstance(exc, RaygradError):
+    log.info("call failed", method=method, error=type(error).__name__, message=cut(str(error)))
+    if type(error) is RaygradError and error is not exc:
         log.error("unexpected error", method=method, exc_info=exc)
     status = rpc_status.to_status(to_status(error))
     await context.abort_with_status(status)

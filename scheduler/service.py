@@ -233,7 +233,7 @@ class GraphService(rpc.GraphServiceServicer):
     ) -> AsyncIterator[pb.BackwardResponse]:
         first = await _first(requests)
         session = self._scheduler.session(first.session_id)
-        unpacker = Unpacker(self._limits)
+        unpacker = Unpacker(self._limits, session.output_types)
         await _fill(unpacker, first, requests, lambda request: request.cotangents)
         cotangents, wanted = unpacker.finish(), tuple(first.input_gradients)
         content = await asyncio.to_thread(content_of, session.id, first.lease, *wanted, tensors=cotangents)

@@ -142,7 +142,7 @@ class Session:
             sizes,
             lambda token, plan: BackwardRequested(token, lease, plan, given),
             seeded=tuple(sorted(given)),
-            wanted=tuple(sorted(input_gradients)),
+            wanted=tuple(sorted(set(input_gradients))),
         )
 
     def release(self, lease: str) -> Future[None]:
@@ -193,6 +193,11 @@ class Session:
     def feed_types(self) -> Mapping[str, TensorType]:
         """What a mini-batch must feed."""
         return self._signature.feeds
+
+    @property
+    def output_types(self) -> Mapping[str, TensorType]:
+        """What cotangents may be given for."""
+        return self._signature.outputs
 
     @property
     def tensor_types(self) -> Mapping[str, TensorType]:

@@ -21,6 +21,7 @@ class Signature:
         """`SizeError` for a parameter of unknown size, `ConfigurationError` for an output that is no loss."""
         self.tensors = _static({**graph.parameters, **graph.buffers})
         self.feeds = {name: node.types[0] for name, node in graph.inputs.items()}
+        self.outputs = {name: graph.type(ref) for name, ref in graph.outputs.items()}
         self.loss = loss
         self.loss_type = _loss_type(graph, loss)
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 
 from google.protobuf import any_pb2
+from google.protobuf.message import DecodeError
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from ..errors import (
     AuthenticationError,
     DeadlineError,
+    DocumentSyntaxError,
     LimitError,
     OperationCancelledError,
     RaygradError,
@@ -40,6 +42,8 @@ def as_raygrad_error(exc: BaseException) -> RaygradError:
         return exc
     if isinstance(exc, asyncio.CancelledError):
         return OperationCancelledError("the call was cancelled")
+    if isinstance(exc, DecodeError):
+        return DocumentSyntaxError(f"not a message of this service: {exc}")
     if isinstance(exc, TimeoutError):
         return DeadlineError(str(exc) or "a wait took too long")
     return RaygradError(f"internal error: {words(exc)}")
@@ -47,15 +51,15 @@ def as_raygrad_error(exc: BaseException) -> RaygradError:
 
 def to_status(error: RaygradError) -> status_pb2.Status:
     """The status of a failed call."""
-    message = _cut(error.message)
+    message = cut(error.message)
     info = error_details_pb2.ErrorInfo(
         reason=type(error).__name__, domain=DOMAIN, metadata={"message": message}
     )
     if error.node:
-        info.metadata["node"] = _cut(error.node)
+        info.metadata["node"] = cut(error.node)
     detail = any_pb2.Any()
     detail.Pack(info)
-    return status_pb2.Status(code=code_number(error.code), message=_cut(str(error)), details=[detail])
+    return status_pb2.Status(code=code_number(error.code), message=cut(str(error)), details=[detail])
 
 
 def from_status(status: status_pb2.Status) -> RaygradError:
@@ -78,8 +82,8 @@ def to_message(error: RaygradError) -> pb.Error:
     return pb.Error(
         code=code_number(error.code),
         reason=type(error).__name__,
-        message=error.message,
-        node=error.node or "",
+        message=cut(error.message),
+        node=cut(error.node or ""),
     )
 
 
@@ -93,5 +97,6 @@ def code_number(code: str) -> int:
     return int(code_pb2.Code.Value(code))
 
 
-def _cut(text: str) -> str:
+def cut(text: str) -> str:
+    """The text, short enough for a status; what a client sent may stand in it at any length."""
     return text if len(text) <= LONGEST_MESSAGE else text[: LONGEST_MESSAGE - 1] + "…"

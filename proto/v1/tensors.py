@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from ..errors import LimitError
 from ..limits import DEFAULT, Limits
 from ..tensor import Array, TensorType
 from ..wire import PIECE_BYTES, Assembler, Piece, pieces
 from . import raygrad_pb2 as pb
+
+MOST_PIECES = 4096
+"""In one message: each takes its time, however few bytes it holds."""
 
 _PIECE_OVERHEAD = 64  # bytes of a piece beside its name, shape and data, rounded up
 
@@ -22,7 +26,7 @@ def pack(tensors: Mapping[str, Array], received: Mapping[str, int] | None = None
     for name, array in tensors.items():
         for piece in _missing_pieces(name, array, held.get(name)):
             cost = len(piece.data) + len(name) + 8 * len(piece.shape) + _PIECE_OVERHEAD
-            if message.pieces and cost > room:
+            if message.pieces and (cost > room or len(message.pieces) == MOST_PIECES):
                 message.partial = True
                 yield message
                 message, room = pb.Tensors(), PIECE_BYTES
@@ -62,6 +66,8 @@ class Unpacker:
 
     def add(self, message: pb.Tensors) -> bool:
         """Take the next message; whether it was the last one of the set."""
+        if len(message.pieces) > MOST_PIECES:
+            raise LimitError(f"a message has {len(message.pieces)} pieces; at most {MOST_PIECES} are allowed")
         for piece in message.pieces:
             self._assembler.add(Piece(piece.name, piece.offset, piece.data, piece.dtype, tuple(piece.shape)))
         return not message.partial
