@@ -202,7 +202,8 @@ class Executor:
         self.store.release_session(session)
         if discard:
             state.accumulators.pop(step, None)
-        return self._accumulator(state, step).ledger
+        held = state.accumulators.get(step)
+        return held.ledger if held else frozenset()
 
     def snapshot(self, session: str, step: int) -> Snapshot:
         """What the step's accumulator holds now."""
