@@ -15,10 +15,9 @@ from raygrad.proto.autodiff import gradients
 from raygrad.proto.builder import Builder
 from raygrad.proto.errors import ConfigurationError, RaygradError, SizeError, TypeMismatchError
 from raygrad.proto.value import Value
-from raygrad.workers.kernels.numpy import NumpyBackend
+from tests.comparing import NUMPY, compare
 from tests.evaluate import Array, evaluate
 
-NUMPY = NumpyBackend()
 RNG = np.random.default_rng(0)
 
 X = RNG.standard_normal((4, 6))
@@ -31,30 +30,6 @@ SIGNAL = RNG.standard_normal((2, 4, 9))
 VOLUME = RNG.standard_normal((2, 2, 4, 5, 4))
 CHANNEL = RNG.uniform(0.5, 2.0, 4)
 SHIFT = RNG.standard_normal(4)
-
-
-def compare(
-    ours: Callable[..., Value], theirs: Callable[..., torch.Tensor], arrays: tuple[Array, ...]
-) -> None:
-    """Assert that values and gradients of ⟨c, f⟩ by every floating-point input agree with PyTorch's."""
-    builder = Builder()
-    inputs = [builder.input(f"x{i}", a.shape, a.dtype) for i, a in enumerate(arrays)]
-    y = builder.output("y", ours(*inputs))
-    tensors = [torch.tensor(a, requires_grad=a.dtype == np.float64) for a in arrays]
-    expected = theirs(*tensors)
-    cotangent = RNG.standard_normal(tuple(expected.shape))
-    floating = [i for i, a in enumerate(arrays) if a.dtype == np.float64]
-    found = gradients({y: builder.constant(cotangent)}, [inputs[i] for i in floating])
-    for i, gradient in zip(floating, found, strict=True):
-        assert gradient is not None
-        builder.output(f"d{i}", gradient)
-    results = evaluate(builder.graph(), {f"x{i}": a for i, a in enumerate(arrays)}, NUMPY)
-    np.testing.assert_allclose(results["y"], expected.detach().numpy(), rtol=1e-11, atol=1e-12)
-    expected.backward(torch.tensor(cotangent))  # type: ignore[no-untyped-call]
-    for i in floating:
-        grad = tensors[i].grad
-        assert grad is not None
-        np.testing.assert_allclose(results[f"d{i}"], grad.numpy(), rtol=1e-10, atol=1e-11)
 
 
 @pytest.mark.parametrize(

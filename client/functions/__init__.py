@@ -39,7 +39,7 @@ from .activations import (
     threshold,
     thresholded_relu,
 )
-from .convolution import conv
+from .convolution import conv, conv_transpose
 from .coordinates import gather_nd, index, index_put, scatter_nd
 from .creation import arange, eye, full, full_like, linspace, ones, ones_like, zeros, zeros_like
 from .diagonals import diag, diag_embed, diagonal, trace, tril, triu
@@ -62,7 +62,7 @@ from .elementwise import (
     where,
     xlogy,
 )
-from .exponentials import erf, erfc, exp, exp2, expm1, log, log1p, log2, log10, logaddexp
+from .exponentials import erf, erfc, exp, exp2, expm1, log, log10, log1p, log2, logaddexp
 from .indexing import embedding, gather, index_select, masked_fill, one_hot, take, take_along_axis
 from .logic import (
     bitwise_and,
@@ -82,9 +82,26 @@ from .logic import (
     not_equal,
 )
 from .losses import cross_entropy, mse_loss
-from .normalization import batch_norm, batch_norm_inference
+from .normalization import (
+    batch_norm,
+    batch_norm_inference,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    local_response_norm,
+    rms_norm,
+)
+from .padding import pad
 from .patches import channel_shuffle, fold, pixel_shuffle, pixel_unshuffle, sliding_windows, unfold
-from .pooling import avg_pool, max_pool
+from .pooling import (
+    avg_pool,
+    global_avg_pool,
+    global_lp_pool,
+    global_max_pool,
+    lp_pool,
+    max_pool,
+    max_pool_with_indices,
+)
 from .products import dot, kron, linear, matmul, mv, outer, vecdot
 from .reductions import (
     all,
@@ -112,7 +129,6 @@ from .shapes import (
     flatten,
     flip,
     moveaxis,
-    pad,
     repeat_interleave,
     roll,
     split,
@@ -158,6 +174,7 @@ __all__ = [
     "clip",
     "concatenate",
     "conv",
+    "conv_transpose",
     "cos",
     "cosh",
     "count_nonzero",
@@ -191,7 +208,11 @@ __all__ = [
     "gather",
     "gather_nd",
     "gelu",
+    "global_avg_pool",
+    "global_lp_pool",
+    "global_max_pool",
     "glu",
+    "group_norm",
     "hard_shrink",
     "hard_sigmoid",
     "hard_swish",
@@ -202,19 +223,22 @@ __all__ = [
     "index_fill",
     "index_put",
     "index_select",
+    "instance_norm",
     "isfinite",
     "isinf",
     "isnan",
     "kron",
+    "layer_norm",
     "leaky_relu",
     "lerp",
     "linear",
     "linear_recurrence",
     "linspace",
+    "local_response_norm",
     "log",
+    "log10",
     "log1p",
     "log2",
-    "log10",
     "log_sigmoid",
     "log_softmax",
     "logaddexp",
@@ -223,10 +247,12 @@ __all__ = [
     "logical_or",
     "logical_xor",
     "logsumexp",
+    "lp_pool",
     "masked_fill",
     "matmul",
     "max",
     "max_pool",
+    "max_pool_with_indices",
     "maximum",
     "mean",
     "min",
@@ -252,6 +278,7 @@ __all__ = [
     "relu6",
     "remainder",
     "repeat_interleave",
+    "rms_norm",
     "roll",
     "round",
     "rsqrt",

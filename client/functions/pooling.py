@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
+
+from raygrad.proto.operators.convolution import Conv
+from raygrad.proto.operators.elementwise import one_where, zero_where
 from raygrad.proto.operators.pooling import AvgPool, MaxPool
 from raygrad.proto.value import Value
 
 from .node import node
-from .windows import Padding, PerAxis, each, sides_of, spatial_rank
+from .padding import pad
+from .windows import Padding, PerAxis, Sides, Windows, windows_over
+
+# -- the largest ------------------------------------------------------------------------------------
 
 
 def max_pool(
@@ -15,14 +24,31 @@ def max_pool(
     stride: PerAxis | None = None,
     padding: Padding = 0,
     dilation: PerAxis = 1,
+    ceil_mode: bool = False,
 ) -> Value:
-    """The largest element of each window of x (N, C, *spatial); windows do not overlap by default."""
-    count = spatial_rank(x)
-    sizes, spacing = each(kernel, count), each(dilation, count)
-    steps = sizes if stride is None else each(stride, count)
-    sides = sides_of(padding, sizes, steps, spacing)
-    operator = MaxPool(kernel=sizes, stride=steps, padding=sides, dilation=spacing)
-    return node(operator, x)
+    """The largest element of each window of x (N, C, *spatial); windows do not overlap by default.
+
+    With `ceil_mode`, a last window that reaches over the end counts too, if it begins before the end.
+    """
+    return max_pool_with_indices(x, kernel, stride, padding, dilation, ceil_mode)[0]
+
+
+def max_pool_with_indices(
+    x: Value,
+    kernel: PerAxis,
+    stride: PerAxis | None = None,
+    padding: Padding = 0,
+    dilation: PerAxis = 1,
+    ceil_mode: bool = False,
+) -> tuple[Value, Value]:
+    """`max_pool`, and where the largest elements lie, counted in C order over the spatial axes (int64)."""
+    over = windows_over(x, kernel, stride, padding, dilation, ceil_mode)
+    operator = MaxPool(over.stride, over.reaching, over.kernel, over.dilation)
+    y, indices = x.builder.add(operator, (x,))
+    return y, indices
+
+
+# -- the mean ---------------------------------------------------------------------------------------
 
 
 def avg_pool(
@@ -31,11 +57,99 @@ def avg_pool(
     stride: PerAxis | None = None,
     padding: Padding = 0,
     count_include_pad: bool = True,
+    ceil_mode: bool = False,
+    divisor: float | None = None,
+    dilation: PerAxis = 1,
 ) -> Value:
-    """The mean of each window of x (N, C, *spatial); windows do not overlap by default."""
-    count = spatial_rank(x)
-    sizes = each(kernel, count)
-    steps = sizes if stride is None else each(stride, count)
-    sides = sides_of(padding, sizes, steps, (1,) * count)
-    operator = AvgPool(kernel=sizes, stride=steps, padding=sides, count_include_pad=count_include_pad)
-    return node(operator, x)
+    """The mean of each window of x (N, C, *spatial); windows do not overlap by default.
+
+    Padding counts as zeros, or not at all without `count_include_pad`; what a window of `ceil_mode` reaches
+    beyond the padding never counts. With `divisor` each window's sum is divided by that number instead.
+    """
+    over = windows_over(x, kernel, stride, padding, dilation, ceil_mode)
+    if divisor is not None:
+        return _window_sums(x, over) / divisor
+    if any(d != 1 for d in over.dilation):
+        return _window_sums(x, over) / _counts(x, over, count_include_pad)
+    if count_include_pad and any(over.extension):
+        x, over = _padded(x, over.padding), over.without_padding()
+        count_include_pad = False
+    return node(AvgPool(over.stride, over.reaching, over.kernel, count_include_pad), x)
+
+
+def _window_sums(x: Value, over: Windows) -> Value:
+    """The sum of each window."""
+    if any(d != 1 for d in over.dilation):
+        return _convolved_with_ones(x, over)
+    mean = node(AvgPool(over.stride, over.reaching, over.kernel, True), x)
+    return mean * float(math.prod(over.kernel))
+
+
+def _convolved_with_ones(x: Value, over: Windows) -> Value:
+    """Window sums as a convolution of each channel with ones, for windows with gaps."""
+    (channels,) = x.type.of_shape(x.shape[1:2]).static
+    ones = x.builder.constant(np.ones((), x.dtype.numpy)).broadcast_to((channels, 1, *over.kernel))
+    return node(Conv(over.stride, over.reaching, over.dilation, channels), x, ones)
+
+
+def _counts(x: Value, over: Windows, count_include_pad: bool) -> Value:
+    """How many elements each window holds, of shape (1, 1, *windows)."""
+    ones = x.builder.constant(np.ones((), x.dtype.numpy)).broadcast_to((1, 1, *x.shape[2:]))
+    if count_include_pad:
+        ones, over = _padded(ones, over.padding, 1.0), over.without_padding()
+    return _convolved_with_ones(ones, over)
+
+
+def _padded(x: Value, sides: Sides, value: float = 0.0) -> Value:
+    return pad(x, [(0, 0), (0, 0), *sides], value)
+
+
+# -- norms ------------------------------------------------------------------------------------------
+
+
+def lp_pool(
+    x: Value,
+    p: float,
+    kernel: PerAxis,
+    stride: PerAxis | None = None,
+    padding: Padding = 0,
+    dilation: PerAxis = 1,
+    ceil_mode: bool = False,
+) -> Value:
+    """The norm (Σ|x|ᵖ)^(1/p) of each window of x (N, C, *spatial), with derivative 0 where it is 0."""
+    if math.isinf(p):
+        return max_pool(abs(x), kernel, stride, padding, dilation, ceil_mode)
+    over = windows_over(x, kernel, stride, padding, dilation, ceil_mode)
+    return _root(_window_sums(_powers(x, p), over), p)
+
+
+def _powers(x: Value, p: float) -> Value:
+    """|x|ᵖ."""
+    return x.square() if p == 2 else abs(x) if p == 1 else abs(x) ** p
+
+
+def _root(total: Value, p: float) -> Value:
+    """total^(1/p), with derivative 0 at 0."""
+    zero = total.equals(0.0)
+    return total if p == 1 else zero_where(zero, one_where(zero, total) ** (1.0 / p))
+
+
+# -- all of an axis ---------------------------------------------------------------------------------
+
+
+def global_avg_pool(x: Value) -> Value:
+    """The mean of each channel of x (N, C, *spatial), whose sizes may be names: (N, C, 1, …)."""
+    return x.mean(range(2, x.rank), keepdims=True)
+
+
+def global_max_pool(x: Value) -> Value:
+    """The largest element of each channel of x (N, C, *spatial), whose sizes may be names: (N, C, 1, …).
+
+    Equal ones share the gradient.
+    """
+    return x.max(range(2, x.rank), keepdims=True)
+
+
+def global_lp_pool(x: Value, p: float = 2.0) -> Value:
+    """The norm (Σ|x|ᵖ)^(1/p) of each channel of x (N, C, *spatial), with derivative 0 where it is 0."""
+    return _root(_powers(x, p).sum(range(2, x.rank), keepdims=True), p)

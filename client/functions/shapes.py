@@ -1,4 +1,4 @@
-"""Functions that move elements without computing with them: other shapes, joining, cutting, padding."""
+"""Functions that move elements without computing with them: other shapes, joining, cutting."""
 
 from __future__ import annotations
 
@@ -146,9 +146,3 @@ def unbind(x: Value, axis: int = 0) -> tuple[Value, ...]:
     if isinstance(size, str):
         raise SizeError(f"unbind cannot count axis {axis} of {x.type}; give a number for {size!r}")
     return tuple(squeeze(piece, at) for piece in split(x, [1] * size, at)) if size else ()
-
-
-def pad(x: Value, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Value:
-    """x with (before, after) elements of `value` added to each axis."""
-    before, after = (tuple(w[side] for w in widths) for side in (0, 1))
-    return node(shape.Pad(before, after, value), x)

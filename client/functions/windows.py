@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from raygrad.proto.errors import ConfigurationError, TypeMismatchError
+from raygrad.proto.errors import ConfigurationError, SizeError, TypeMismatchError
+from raygrad.proto.tensor import Size
 from raygrad.proto.value import Value
 
 PerAxis = int | Sequence[int]
@@ -12,6 +14,61 @@ PerAxis = int | Sequence[int]
 
 Padding = PerAxis | Sequence[tuple[int, int]] | str
 """Elements on both sides of all axes, of each axis, or (before, after) of each axis; or "valid" or "same"."""
+
+Sides = tuple[tuple[int, int], ...]
+"""Elements (before, after) of each spatial axis."""
+
+
+@dataclass(frozen=True)
+class Windows:
+    """The windows of a pooling. `extension` is what the last ones reach beyond the padding."""
+
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: Sides
+    dilation: tuple[int, ...]
+    extension: tuple[int, ...]
+
+    @property
+    def reaching(self) -> Sides:
+        """The padding with the extension."""
+        return tuple(
+            (before, after + more) for (before, after), more in zip(self.padding, self.extension, strict=True)
+        )
+
+    def without_padding(self) -> Windows:
+        """The same windows over what is padded already."""
+        return replace(self, padding=((0, 0),) * len(self.kernel))
+
+
+def windows_over(
+    x: Value, kernel: PerAxis, stride: PerAxis | None, padding: Padding, dilation: PerAxis, ceil_mode: bool
+) -> Windows:
+    """The windows over x; without a stride they do not overlap."""
+    count = spatial_rank(x)
+    sizes, spacing = each(kernel, count), each(dilation, count)
+    steps = sizes if stride is None else each(stride, count)
+    sides = sides_of(padding, sizes, steps, spacing)
+    if {len(sizes), len(spacing), len(steps), len(sides)} != {count}:
+        raise TypeMismatchError(f"windows of {sizes} by {steps} do not fit the spatial axes of {x.type}")
+    if not ceil_mode:
+        return Windows(sizes, steps, sides, spacing, (0,) * count)
+    axes = zip(x.shape[2:], sizes, steps, sides, spacing, strict=True)
+    return Windows(sizes, steps, sides, spacing, tuple(_extension(*axis) for axis in axes))
+
+
+def _extension(size: Size, kernel: int, stride: int, padding: tuple[int, int], dilation: int) -> int:
+    """How far the last window of ceil mode reaches beyond the padding. It begins before the end of x."""
+    before, after = padding
+    if stride <= 1:  # the operator refuses what is below 1
+        return 0
+    if isinstance(size, str):
+        raise SizeError(f"ceil_mode cannot be expressed for the size {size!r}: give a number for it")
+    left = size + before + after - dilation * (kernel - 1) - 1
+    last = -(-left // stride) * stride
+    if last >= size + before:
+        last -= stride
+    return max(last - left, 0)
 
 
 def spatial_rank(x: Value) -> int:
@@ -27,7 +84,7 @@ def each(number: PerAxis, count: int) -> tuple[int, ...]:
 
 def sides_of(
     padding: Padding, kernel: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]
-) -> tuple[tuple[int, int], ...]:
+) -> Sides:
     """The padding as (before, after) of each axis."""
     if isinstance(padding, str):
         return _named_sides(padding, kernel, stride, dilation)
@@ -38,7 +95,7 @@ def sides_of(
 
 def _named_sides(
     padding: str, kernel: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]
-) -> tuple[tuple[int, int], ...]:
+) -> Sides:
     if padding == "valid":
         return ((0, 0),) * len(kernel)
     if padding != "same":

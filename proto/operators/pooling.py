@@ -6,10 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..errors import SizeError
 from ..tensor import DType, Shape, TensorType
 from .base import Cotangents, require
-from .indexing import Gather
 from .window import Padding, Windowed, all_covered
 
 if TYPE_CHECKING:
@@ -85,19 +83,30 @@ class MaxPoolGrad(MaxPooling):
         return x
 
     def vjp(self, gg: Value, out: Value, g: Value, indices: Value) -> Cotangents:
-        whole = self._flat(gg.shape)
-        chosen = Gather(2)(gg.reshape(whole), indices.reshape(self._flat(g.shape)))
-        return chosen.reshape(g.shape), None
+        chosen: Value = MaxPoolGather(self.stride, self.padding, self.kernel, self.dilation)(gg, indices)
+        return chosen, None
 
     def flops(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> int:
         return inputs[0].elements
 
-    def _flat(self, shape: Shape) -> Shape:
-        """The shape with its spatial axes as one."""
-        sizes = [s for s in shape[2:] if isinstance(s, int)]
-        if len(sizes) < len(shape) - 2:
-            raise SizeError(f"the derivative of {self.name} needs numbers for the spatial axes of {shape}")
-        return (*shape[:2], math.prod(sizes))
+
+class MaxPoolGather(MaxPooling):
+    """The elements of x at `MaxPool`'s indices, counted over the spatial axes: the adjoint of its adjoint.
+
+    It is Gather over the spatial axes as one, which may have named sizes here.
+    """
+
+    def infer(self, x: TensorType, indices: TensorType) -> TensorType:
+        y = self.pool(x)
+        require(indices == y.of_dtype(DType.int64), self, f"the windows of {x} make {y}, not {indices}")
+        return y
+
+    def vjp(self, g: Value, y: Value, x: Value, indices: Value) -> Cotangents:
+        grad = MaxPoolGrad(self.stride, self.padding, self.kernel, self.dilation, x.shape[2:])
+        return grad(g, indices), None
+
+    def flops(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> int:
+        return 0
 
 
 class AveragePooling(Pooling, abstract=True):

@@ -38,6 +38,15 @@ POOLING = [
         sample(pooling.MaxPoolGrad(*(*op, x[1:])), real("N", *y), index(math.prod(x[1:]), "N", *y))
         for op, x, y in MAX_POOLINGS
     ),
+    *(
+        sample(pooling.MaxPoolGather(*op), real("N", *x), index(math.prod(x[1:]), "N", *y))
+        for op, x, y in MAX_POOLINGS
+    ),
+    sample(
+        pooling.MaxPoolGather((1, 1), ((1, 1), (1, 1)), (3, 3), (1, 1)),
+        real("N", 2, "T", "T"),
+        index(9, "N", 2, "T", "T"),
+    ),
     *(sample(pooling.AvgPool(*(*op, pad)), real("N", *x)) for op, x, _ in POOLINGS for pad in (True, False)),
     *(
         sample(pooling.AvgPoolGrad(*(*op, pad, x[1:])), real("N", *y))

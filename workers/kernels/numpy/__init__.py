@@ -8,6 +8,7 @@ from . import (  # noqa: F401  (register their kernels)
     convolution,
     elementwise,
     indexing,
+    layer_norm,
     linear,
     loss,
     normalization,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from raygrad.proto.operators.pooling import AvgPool, AvgPoolGrad, MaxPool, MaxPoolGrad
+from raygrad.proto.operators.pooling import AvgPool, AvgPoolGrad, MaxPool, MaxPoolGather, MaxPoolGrad
 
 from ..base import Kernel, Site, kernel
 from ..common.indices import checked
@@ -51,6 +51,19 @@ def max_pool_grad(op: MaxPoolGrad, site: Site) -> Kernel:
         return summed.astype(g.dtype).reshape(target)
 
     return widened(run, site)
+
+
+@kernel(MaxPoolGather, family=FAMILY, exact=True)
+def max_pool_gather(op: MaxPoolGather, site: Site) -> Kernel:
+    source, target = site.inputs[0].static, site.output.static
+    check = checked(site, math.prod(source[2:]))
+
+    def run(x: Any, indices: Any) -> Any:
+        flat = check(indices).reshape(*target[:2], math.prod(target[2:]))
+        planes = x.reshape(*source[:2], math.prod(source[2:]))
+        return np.take_along_axis(planes, flat, axis=2).reshape(target)
+
+    return run
 
 
 @kernel(AvgPool, family=FAMILY)

@@ -9,6 +9,7 @@ from . import (  # noqa: F401  (register their kernels)
     convolution,
     elementwise,
     indexing,
+    layer_norm,
     loss,
     movement,
     normalization,

@@ -14,6 +14,7 @@ from raygrad.proto.operators.pooling import (
     AvgPool,
     AvgPoolGrad,
     MaxPool,
+    MaxPoolGather,
     MaxPoolGrad,
     Pooling,
 )
@@ -144,6 +145,17 @@ def _scatter(site: Site) -> Kernel:
         result = g.new_zeros(batch * plane * channels)
         result.scatter_add_(0, places.reshape(-1), g.movedim(1, -1).reshape(-1))
         return result.reshape(batch, *sizes, channels).movedim(-1, 1)
+
+    return run
+
+
+@kernel(MaxPoolGather, family=FAMILY, exact=True)
+def max_pool_gather(op: MaxPoolGather, site: Site) -> Kernel:
+    target = site.output.static
+    check = checked(site, math.prod(site.inputs[0].static[2:]))
+
+    def run(x: Any, indices: Any) -> Any:
+        return x.flatten(2).gather(2, check(indices).flatten(2)).reshape(target)
 
     return run
 
