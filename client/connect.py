@@ -34,7 +34,7 @@ def connect(
     those alone. `Options` lists the others: `loss="loss"` (the scalar output whose cotangent is 1 in a
     step), `stages=None` and `replicas=None` (the scheduler chooses), `accumulation="exact"` or "fast",
     `check=""` or "finite" (names the first node that produces a NaN or an infinity),
-    `lease_seconds=300.0`, `snapshot_every=0`, `placement=None`.
+    `lease_seconds=300.0`, `snapshot_every=0`, `placement=None`, `seed=0` (of all that is drawn at random).
 
     Raises the `DocumentError` or `GraphError` that names the node if the server refuses the graph,
     `ResourceError` without the workers asked for, `UnavailableError` if no server answers.

@@ -17,3 +17,4 @@ class Options(TypedDict, total=False):
     lease_seconds: float  # how long `forward(keep=True)` keeps activations
     snapshot_every: int  # mini-batches between snapshots; 0: when feeds need the memory
     placement: Mapping[int, int] | None  # forward node → stage
+    seed: int  # of all that is drawn at random (dropout)

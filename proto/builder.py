@@ -26,6 +26,7 @@ from .attributes import to_plain
 from .errors import GraphError, InvalidReferenceError, RaygradError
 from .graph import Graph, Node, Ref, label_of, title_of
 from .operators.base import Operator
+from .operators.random import Random, RandomKey
 from .operators.source import Buffer, Constant, Input, Parameter, SizeOf
 from .tensor import DType, Shape, TensorType, check_size
 from .value import Value
@@ -42,6 +43,7 @@ class Builder:
         self._outputs: dict[str, Ref] = dict(graph.outputs) if graph else {}
         self._names: set[str] = {*graph.inputs, *graph.parameters, *graph.buffers} if graph else set()
         self._next = max(self._nodes, default=-1) + 1
+        self._streams = max((_stream(n.operator) for n in self._nodes.values()), default=-1)  # given out
         self._shared: dict[_Key, int] = {}
         self._home: int | None = None
         self._label = ""
@@ -70,6 +72,15 @@ class Builder:
     def size_of(self, sizes: Shape, dtype: DType) -> Value:
         """The product of (named) sizes as a scalar."""
         return self.add(SizeOf(sizes, dtype))[0]
+
+    def random_key(self) -> Value:
+        """What (seed, step, index) of the mini-batch make, for operators that draw at random."""
+        return self.add(RandomKey())[0]
+
+    def stream(self) -> int:
+        """A stream of random bits that no other node has: two draws are never the same."""
+        self._streams += 1
+        return self._streams
 
     def _named(self, operator: Input | Parameter | Buffer) -> Value:
         return self.values(self.append(operator, (), label=self._label).id)[0]
@@ -101,6 +112,7 @@ class Builder:
         node = Node(self._next, operator, inputs, types, self._next if home is None else home, label)
         self._nodes[node.id] = node
         self._next += 1
+        self._streams = max(self._streams, _stream(operator))
         return node
 
     def _reserve(self, operator: Operator) -> None:
@@ -168,6 +180,11 @@ def canonical(operator: Operator) -> bytes:
     """The attributes as bytes: what tells 0.0 from -0.0 and 1 from True."""
     packed: bytes = msgpack.packb([to_plain(v) for v in vars(operator).values()])
     return packed
+
+
+def _stream(operator: Operator) -> int:
+    """The stream that an operator draws from; −1 if it draws nothing."""
+    return operator.stream if isinstance(operator, Random) else -1
 
 
 def _shape(shape: Sequence[int | str]) -> Shape:

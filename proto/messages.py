@@ -24,6 +24,7 @@ class SessionOptions:
     lease_seconds: float = 300.0
     snapshot_every: int = 0  # mini-batches per stage between snapshots; 0: when feeds need the memory
     placement: Mapping[int, int] | None = None  # forward node → stage, given by the client
+    seed: int = 0  # of all that is drawn at random (dropout); 64 bits
 
     def __post_init__(self) -> None:
         if self.accumulation not in ACCUMULATIONS:
@@ -37,6 +38,8 @@ class SessionOptions:
                 raise ConfigurationError(f"{name} must be 1 to 1024, got {value}")
         if not 0 < self.lease_seconds <= 86400:
             raise ConfigurationError(f"lease_seconds must be within a day, got {self.lease_seconds}")
+        if not 0 <= self.seed < 2**64:
+            raise ConfigurationError(f"seed must be 0 to 2⁶⁴ − 1, got {self.seed}")
         if self.snapshot_every < 0:
             raise ConfigurationError(f"snapshot_every cannot be negative, got {self.snapshot_every}")
 

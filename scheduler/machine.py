@@ -191,7 +191,12 @@ class Machine:
         options = self.layout.options
         owned = self.layout.owned[slot.stage]
         setup = Setup(
-            self.layout.session, slot.stage, owned, options.accumulation == "exact", options.check == "finite"
+            self.layout.session,
+            slot.stage,
+            owned,
+            options.accumulation == "exact",
+            options.check == "finite",
+            options.seed,
         )
         self.out.append(Place(slot.worker, setup))
 

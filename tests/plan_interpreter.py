@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 
 from raygrad.proto.graph import Graph, Ref
+from raygrad.proto.operators.random import RandomKey
 from raygrad.proto.operators.source import Buffer, Constant, Cotangent, Input, Parameter
 from raygrad.proto.plan import Edge, Plan, Segment
 from raygrad.proto.tensor import Array
 from raygrad.workers.kernels.base import Backend
+from raygrad.workers.kernels.philox import mini_batch_key
 
 from .evaluate import apply
 
@@ -82,6 +84,8 @@ def _run_segment(
                 results = [backend.from_host(given.cotangents[name])]
             case Parameter(tensor=name) | Buffer(tensor=name):
                 results = [backend.from_host(given.parameters[name])]
+            case RandomKey():
+                results = [backend.from_host(mini_batch_key(0, 0, 0))]
             case Constant() as constant:
                 results = [backend.from_host(constant.array)]
             case operator:

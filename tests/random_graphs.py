@@ -10,6 +10,7 @@ from raygrad.proto.builder import Builder
 from raygrad.proto.graph import Graph
 from raygrad.proto.operators import elementwise as ew
 from raygrad.proto.operators.linear import MatMul
+from raygrad.proto.operators.random import Dropout
 from raygrad.proto.operators.reduction import Sum
 from raygrad.proto.operators.shape import Concatenate, Slice, Split, Transpose
 from raygrad.proto.plan import Placement
@@ -32,7 +33,7 @@ def random_graph(seed: int, steps: int = 14) -> Graph:
         g.buffer("c", (COLUMNS,), "float64")
     ]
     for _ in range(steps):
-        step = rng.choice([_unary, _binary, _project, _shift, _center, _swap, _stretch, _scale])
+        step = rng.choice([_unary, _binary, _project, _shift, _center, _swap, _stretch, _scale, _drop])
         pool.append(step(rng, rng.choice(pool[-4:]), pool, square, rows))
     g.output("y", rng.choice(pool[2:]))
     g.output("loss", sum((v for v in rng.sample(pool[2:], 2)), start=pool[-1]).square().mean())
@@ -84,6 +85,12 @@ def _stretch(rng: random.Random, x: Value, pool: list[Value], w: list[Value], b:
 def _scale(rng: random.Random, x: Value, pool: list[Value], w: list[Value], b: list[Value]) -> Value:
     """By a number that all of another value makes."""
     return x * ew.Tanh()(rng.choice(pool).mean())  # type: ignore[no-any-return]
+
+
+def _drop(rng: random.Random, x: Value, pool: list[Value], w: list[Value], b: list[Value]) -> Value:
+    """What the mini-batch's key drops, wherever this and its backward pass run."""
+    made: Value = Dropout(x.builder.stream(), 0.25)(x, x.builder.random_key())
+    return made
 
 
 def homes(graph: Graph) -> list[int]:

@@ -10,6 +10,7 @@ import pytest
 from raygrad.proto import operators  # noqa: F401  (fills the registry)
 from raygrad.proto.builder import Builder
 from raygrad.proto.operators.base import Operator
+from raygrad.proto.operators.random import RandomKey
 from raygrad.proto.operators.shape import StopGradient
 from raygrad.proto.operators.source import NamedTensor
 from raygrad.proto.tensor import DType
@@ -30,8 +31,8 @@ every_dtype = pytest.mark.parametrize("floating", FLOATING, ids=lambda d: d.valu
 
 @every_operator
 def test_every_operator_has_a_sample_and_its_kernels(operator: type[Operator]) -> None:
-    if issubclass(operator, NamedTensor):
-        return  # it is fed, not computed
+    if issubclass(operator, (NamedTensor, RandomKey)):
+        return  # it comes with the mini-batch and is not computed
     assert any(type(s.operator) is operator for s in SAMPLES)
     assert [b.family for b in BACKENDS if not has_kernel(operator, b.family)] == []
 

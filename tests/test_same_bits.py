@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 
+import numpy as np
 import pytest
 
 import raygrad as rg
+from raygrad.client import functions
+from raygrad.proto.builder import Builder
 from raygrad.proto.errors import ParametersFixedError
 from raygrad.proto.graph import Graph
 from raygrad.proto.operators.shape import Concatenate
@@ -17,7 +20,7 @@ from raygrad.scheduler.ray_cluster import RayCluster
 from raygrad.scheduler.scheduler import Scheduler
 
 from .random_graphs import even_placement, homes
-from .steps import DEADLINE, NETWORKS, accumulate, digest, network_work, one_by_one
+from .steps import DEADLINE, NETWORKS, Work, accumulate, digest, network_work, one_by_one, work
 
 pytestmark = pytest.mark.ray
 
@@ -82,6 +85,29 @@ def test_forward_and_backward_one_by_one(scheduler: Scheduler, name: str) -> Non
     session = given.open(scheduler, even_placement(given.graph, 2), replicas=2)
     assert digest(one_by_one(session, given.batches)) == expected(name, backend_of(scheduler))
     session.close()
+
+
+@pytest.mark.parametrize("replicas_and_stages", [(2, 1), (2, 2)])
+def test_dropout(scheduler: Scheduler, replicas_and_stages: tuple[int, int]) -> None:
+    """What is dropped is the mini-batch's, wherever it runs."""
+    replicas, stages = replicas_and_stages
+    given = dropping_work()
+    with rg.local(given.graph, backend=backend_of(scheduler), timeout=DEADLINE) as local:
+        local.put(given.parameters)
+        local.accumulate(given.batches, progress=False)
+        wanted = digest(local.gradients(expect=len(given.batches)))
+    session = given.open(scheduler, even_placement(given.graph, stages), replicas)
+    assert digest(accumulate(session, given.batches[::-1])) == wanted
+    session.close()
+
+
+def dropping_work() -> Work:
+    """Two layers with dropout before each."""
+    builder = Builder()
+    x, w = builder.input("x", ("N", 8)), builder.parameter("w", (8, 8))
+    h = functions.relu(functions.dropout(x, 0.25) @ w)
+    builder.output("loss", (functions.dropout(h) @ w).square().mean())
+    return work(builder.graph(), {"w": np.eye(8, dtype=np.float32)})
 
 
 def test_an_edge_that_skips_two_stages(scheduler: Scheduler) -> None:

@@ -24,6 +24,7 @@ class Setup:
     owned: Mapping[str, TensorType]  # parameters whose gradients this stage accumulates
     exact: bool = True
     check_finite: bool = False
+    seed: int = 0  # of all that is drawn at random
 
 
 @dataclass(frozen=True)

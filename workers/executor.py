@@ -22,6 +22,7 @@ from raygrad.proto.tensor import Array
 from .accumulator import Accumulator, Snapshot
 from .calls import Call, Reply, Setup, WorkerInfo
 from .kernels.base import Backend, Tensor
+from .kernels.philox import mini_batch_key
 from .program import Layout, Program
 from .store import RunKey, Store
 
@@ -131,6 +132,9 @@ class Executor:
         for named, given in ((program.feeds, call.feeds), (program.cotangents, call.cotangents)):
             for name, ref in named:
                 slots[program.slot(ref)] = self._import(program, ref, given[name])
+        for ref in program.random_keys:
+            key = mini_batch_key(state.setup.seed, call.run.step, call.run.index)
+            slots[program.slot(ref)] = self._import(program, ref, key)
         for edge, bundle in zip(program.segment.receives, bundles, strict=True):
             for ref, array in zip(edge.values, bundle, strict=True):
                 slots[program.slot(ref)] = self._import(program, ref, array)

@@ -14,6 +14,7 @@ from typing import Any
 
 from raygrad.proto.errors import KernelError, NonFiniteError, RaygradError, words
 from raygrad.proto.graph import Graph, Node, Ref
+from raygrad.proto.operators.random import RandomKey
 from raygrad.proto.operators.shape import Broadcast
 from raygrad.proto.operators.source import Buffer, Cotangent, Input, Parameter
 from raygrad.proto.plan import Segment
@@ -22,7 +23,7 @@ from raygrad.proto.tensor import TensorType
 from .kernels.base import Backend, Kernel, Tensor, takes_views
 
 Layout = Callable[[Tensor], Tensor]
-External = Input | Parameter | Buffer | Cotangent
+External = Input | Parameter | Buffer | Cotangent | RandomKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class Program:
         self.parameters = tuple(self._named(Parameter, Buffer))
         self.feeds = tuple(self._named(Input))
         self.cotangents = tuple(self._named(Cotangent))
+        self.random_keys = tuple(self._external(RandomKey))
         for ref in (*segment.reads, *(v for e in segment.receives for v in e.values)):
             self._slot(ref)
         self._viewed = {r for r in _refs(computed) if self._may_be_view(r, computed)}
@@ -94,11 +96,16 @@ class Program:
         return self._slots.setdefault(ref, len(self._slots))
 
     def _named(self, *kinds: type[Any]) -> Iterable[tuple[str, Ref]]:
+        for ref in self._external(*kinds):
+            operator: Any = self._graph[ref.node].operator
+            yield operator.tensor, ref
+
+    def _external(self, *kinds: type[Any]) -> Iterable[Ref]:
+        """The values of these sources, each with a slot."""
         for n in self.segment.nodes:
-            operator = self._graph[n].operator
-            if isinstance(operator, kinds):
+            if isinstance(self._graph[n].operator, kinds):
                 self._slot(Ref(n))
-                yield operator.tensor, Ref(n)
+                yield Ref(n)
 
     def _may_be_view(self, ref: Ref, computed: list[Node]) -> bool:
         """A broadcast that only kernels indifferent to strides read need not be written out."""

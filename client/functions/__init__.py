@@ -43,6 +43,7 @@ from .convolution import conv, conv_transpose
 from .coordinates import gather_nd, index, index_put, scatter_nd
 from .creation import arange, eye, full, full_like, linspace, ones, ones_like, zeros, zeros_like
 from .diagonals import diag, diag_embed, diagonal, trace, tril, triu
+from .dropout import dropout, feature_dropout
 from .einsum import einsum, tensordot
 from .elementwise import (
     abs,
@@ -185,6 +186,7 @@ __all__ = [
     "diag_embed",
     "diagonal",
     "dot",
+    "dropout",
     "einsum",
     "elu",
     "embedding",
@@ -196,6 +198,7 @@ __all__ = [
     "expand",
     "expm1",
     "eye",
+    "feature_dropout",
     "flatten",
     "flip",
     "floor",

@@ -10,7 +10,7 @@ from raygrad.proto.value import Value
 
 from .creation import places
 from .node import node
-from .shapes import pad
+from .padding import pad
 from .windows import PerAxis, each, spatial_rank
 
 

@@ -18,7 +18,7 @@ from .creation import full_like, ones_like
 from .elementwise import maximum, where
 from .indexing import along, corner
 from .node import node
-from .shapes import pad
+from .padding import pad
 
 Reduce = Literal["sum", "prod", "mean", "amax", "amin"]
 """What becomes of several values that meet at one place."""

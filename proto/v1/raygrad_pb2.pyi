@@ -51,7 +51,7 @@ class CreateSessionRequest(_message.Message):
     def __init__(self, request_id: _Optional[str] = ..., options: _Optional[_Union[SessionOptions, _Mapping]] = ..., document: _Optional[bytes] = ...) -> None: ...
 
 class SessionOptions(_message.Message):
-    __slots__ = ("loss", "stages", "replicas", "accumulation", "check", "lease_seconds", "snapshot_every", "placement")
+    __slots__ = ("loss", "stages", "replicas", "accumulation", "check", "lease_seconds", "snapshot_every", "placement", "seed")
     class PlacementEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -67,6 +67,7 @@ class SessionOptions(_message.Message):
     LEASE_SECONDS_FIELD_NUMBER: _ClassVar[int]
     SNAPSHOT_EVERY_FIELD_NUMBER: _ClassVar[int]
     PLACEMENT_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
     loss: str
     stages: int
     replicas: int
@@ -75,7 +76,8 @@ class SessionOptions(_message.Message):
     lease_seconds: float
     snapshot_every: int
     placement: _containers.ScalarMap[int, int]
-    def __init__(self, loss: _Optional[str] = ..., stages: _Optional[int] = ..., replicas: _Optional[int] = ..., accumulation: _Optional[str] = ..., check: _Optional[str] = ..., lease_seconds: _Optional[float] = ..., snapshot_every: _Optional[int] = ..., placement: _Optional[_Mapping[int, int]] = ...) -> None: ...
+    seed: int
+    def __init__(self, loss: _Optional[str] = ..., stages: _Optional[int] = ..., replicas: _Optional[int] = ..., accumulation: _Optional[str] = ..., check: _Optional[str] = ..., lease_seconds: _Optional[float] = ..., snapshot_every: _Optional[int] = ..., placement: _Optional[_Mapping[int, int]] = ..., seed: _Optional[int] = ...) -> None: ...
 
 class CreateSessionResponse(_message.Message):
     __slots__ = ("session_id", "plan")

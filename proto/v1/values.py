@@ -23,6 +23,7 @@ def options_to_message(options: SessionOptions) -> pb.SessionOptions:
         lease_seconds=options.lease_seconds,
         snapshot_every=options.snapshot_every,
         placement=options.placement,
+        seed=options.seed,
     )
 
 
@@ -38,6 +39,7 @@ def options_from_message(message: pb.SessionOptions) -> SessionOptions:
         lease_seconds=message.lease_seconds or default.lease_seconds,
         snapshot_every=message.snapshot_every,
         placement=dict(message.placement) or None,
+        seed=message.seed,
     )
 
 

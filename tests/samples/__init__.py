@@ -12,6 +12,7 @@ from .linear import LINEAR
 from .loss import LOSS
 from .normalization import NORMALIZATION
 from .pooling import POOLING
+from .random import RANDOM
 from .reduction import REDUCTION
 from .scan import SCAN
 from .scatter import SCATTER
@@ -33,4 +34,5 @@ SAMPLES: list[Sample] = [
     *POOLING,
     *NORMALIZATION,
     *LOSS,
+    *RANDOM,
 ]
