@@ -95,6 +95,8 @@ from .normalization import (
 from .padding import pad
 from .patches import channel_shuffle, fold, pixel_shuffle, pixel_unshuffle, sliding_windows, unfold
 from .pooling import (
+    adaptive_avg_pool,
+    adaptive_max_pool,
     avg_pool,
     global_avg_pool,
     global_lp_pool,
@@ -120,6 +122,7 @@ from .reductions import (
     sum,
     var,
 )
+from .resizing import interpolate, resize
 from .rounding import ceil, floor, frac, round, trunc
 from .scans import cumprod, cumsum, linear_recurrence
 from .scattering import index_add, index_copy, index_fill, scatter, scatter_add, scatter_reduce
@@ -148,6 +151,8 @@ __all__ = [
     "abs",
     "acos",
     "acosh",
+    "adaptive_avg_pool",
+    "adaptive_max_pool",
     "all",
     "any",
     "arange",
@@ -227,6 +232,7 @@ __all__ = [
     "index_put",
     "index_select",
     "instance_norm",
+    "interpolate",
     "isfinite",
     "isinf",
     "isnan",
@@ -281,6 +287,7 @@ __all__ = [
     "relu6",
     "remainder",
     "repeat_interleave",
+    "resize",
     "rms_norm",
     "roll",
     "round",

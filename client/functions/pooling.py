@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
+from raygrad.proto.errors import SizeError, TypeMismatchError
 from raygrad.proto.operators.convolution import Conv
 from raygrad.proto.operators.elementwise import one_where, zero_where
+from raygrad.proto.operators.indexing import Take
 from raygrad.proto.operators.pooling import AvgPool, MaxPool
+from raygrad.proto.operators.resampling import Resample
+from raygrad.proto.operators.source import INLINE_BYTES
+from raygrad.proto.tensor import Size
 from raygrad.proto.value import Value
 
 from .node import node
 from .padding import pad
-from .windows import Padding, PerAxis, Sides, Windows, windows_over
+from .shapes import concatenate
+from .windows import Padding, PerAxis, Sides, Windows, spatial_rank, windows_over
 
 # -- the largest ------------------------------------------------------------------------------------
 
@@ -153,3 +161,74 @@ def global_max_pool(x: Value) -> Value:
 def global_lp_pool(x: Value, p: float = 2.0) -> Value:
     """The norm (Σ|x|ᵖ)^(1/p) of each channel of x (N, C, *spatial), with derivative 0 where it is 0."""
     return _root(_powers(x, p).sum(range(2, x.rank), keepdims=True), p)
+
+
+# -- a number of windows ----------------------------------------------------------------------------
+
+
+def adaptive_avg_pool(x: Value, sizes: int | Sequence[int | None]) -> Value:
+    """The means of windows that divide the spatial axes of x (N, C, *spatial) into `sizes` (`None`: as is).
+
+    Window i of S covers the places from ⌊i·L/S⌋ to below ⌈(i+1)·L/S⌉ of an axis of L, which may be a name.
+    """
+    wanted = _adaptive_sizes(x, sizes)
+    if (kernel := _even_kernel(x, wanted)) is not None:
+        return avg_pool(x, kernel)
+    for axis, size in enumerate(wanted, 2):
+        if size == 1:
+            x = x.mean(axis, keepdims=True)
+        elif size != x.shape[axis]:
+            x = node(Resample(axis, size, "area"), x)
+    return x
+
+
+def adaptive_max_pool(x: Value, sizes: int | Sequence[int | None]) -> Value:
+    """The largest elements of the windows of `adaptive_avg_pool`; axes of named size stay, or become 1."""
+    wanted = _adaptive_sizes(x, sizes)
+    if (kernel := _even_kernel(x, wanted)) is not None:
+        return max_pool(x, kernel)
+    spread, kernels = x, [1] * len(wanted)
+    for axis, size in enumerate(wanted, 2):
+        length = x.shape[axis]
+        if isinstance(length, str) and size == 1:
+            spread = spread.max(axis, keepdims=True)
+        elif size != length:
+            places = _window_places(x, axis, size)
+            kernels[axis - 2] = places.shape[1]
+            spread = _taken(spread, axis, places.reshape(-1))
+    return max_pool(spread, kernels)
+
+
+def _adaptive_sizes(x: Value, sizes: int | Sequence[int | None]) -> tuple[Size, ...]:
+    count = spatial_rank(x)
+    given = [sizes] * count if isinstance(sizes, int) else [*sizes]
+    if len(given) != count or any(s is not None and s < 1 for s in given):
+        raise TypeMismatchError(f"{count} sizes of at least 1 are needed for {x.type}, got {sizes}")
+    return tuple(length if s is None else s for s, length in zip(given, x.shape[2:], strict=True))
+
+
+def _even_kernel(x: Value, sizes: tuple[Size, ...]) -> tuple[int, ...] | None:
+    """The windows' sizes, if all are of one size and do not overlap."""
+    pairs = [*zip(x.shape[2:], sizes, strict=True)]
+    numbers = [(a, b) for a, b in pairs if isinstance(a, int) and isinstance(b, int)]
+    if len(numbers) < len(pairs) or any(a % b for a, b in numbers):
+        return None
+    return tuple(a // b for a, b in numbers)
+
+
+def _window_places(x: Value, axis: int, size: Size) -> npt.NDArray[np.int64]:
+    """The places of each window along an axis; shorter windows repeat their last place."""
+    length = x.shape[axis]
+    if isinstance(length, str) or isinstance(size, str):
+        raise SizeError(f"adaptive_max_pool cannot divide axis {axis} of {x.type}: give a number for it")
+    numbers = np.arange(size)
+    first, end = numbers * length // size, -(-(numbers + 1) * length // size)
+    places = first[:, None] + np.arange((end - first).max())
+    return np.minimum(places, end[:, None] - 1)
+
+
+def _taken(x: Value, axis: int, places: npt.NDArray[np.int64]) -> Value:
+    """x at places along an axis; the numbers travel in pieces that a document takes as constants."""
+    most = INLINE_BYTES // 4
+    pieces = [places[at : at + most].astype(np.int32) for at in range(0, len(places), most)]
+    return concatenate([node(Take(axis), x, x.builder.constant(piece)) for piece in pieces], axis)

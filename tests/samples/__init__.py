@@ -14,6 +14,7 @@ from .normalization import NORMALIZATION
 from .pooling import POOLING
 from .random import RANDOM
 from .reduction import REDUCTION
+from .resampling import RESAMPLING
 from .scan import SCAN
 from .scatter import SCATTER
 from .shape import SHAPE
@@ -35,4 +36,5 @@ SAMPLES: list[Sample] = [
     *NORMALIZATION,
     *LOSS,
     *RANDOM,
+    *RESAMPLING,
 ]

@@ -49,4 +49,4 @@ def mini_batch_key(seed: int, step: int, index: int) -> Array:
 def stream_words(position: Any, stream: int, key: list[int]) -> Words:
     """The words 4 · position … 4 · position + 3 of a stream; position is an int64 array below 2³²."""
     low, high, *rest = key
-    return philox((position, stream, *rest), (low, high))  # type: ignore[arg-type]
+    return philox((position, stream, *rest), (low, high))

@@ -3,6 +3,6 @@
 A backend's own kernel for an operator takes precedence over the one here.
 """
 
-from . import elementwise, linear, movement, random, reduction, scan, source
+from . import elementwise, linear, movement, random, reduction, resampling, scan, source
 
-__all__ = ["elementwise", "linear", "movement", "random", "reduction", "scan", "source"]
+__all__ = ["elementwise", "linear", "movement", "random", "reduction", "resampling", "scan", "source"]
