@@ -39,6 +39,8 @@ from .activations import (
     threshold,
     thresholded_relu,
 )
+from .attention import multi_head_attention, scaled_dot_product_attention
+from .classification import cross_entropy, multi_margin_loss, nll_loss
 from .convolution import conv, conv_transpose
 from .coordinates import gather_nd, index, index_put, scatter_nd
 from .creation import arange, eye, full, full_like, linspace, ones, ones_like, zeros, zeros_like
@@ -63,7 +65,7 @@ from .elementwise import (
     where,
     xlogy,
 )
-from .exponentials import erf, erfc, exp, exp2, expm1, log, log10, log1p, log2, logaddexp
+from .exponentials import erf, erfc, exp, exp2, expm1, log, log1p, log2, log10, logaddexp
 from .indexing import embedding, gather, index_select, masked_fill, one_hot, take, take_along_axis
 from .logic import (
     bitwise_and,
@@ -82,7 +84,26 @@ from .logic import (
     logical_xor,
     not_equal,
 )
-from .losses import cross_entropy, mse_loss
+from .losses import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    gaussian_nll_loss,
+    huber_loss,
+    kl_div,
+    l1_loss,
+    mse_loss,
+    poisson_nll_loss,
+    smooth_l1_loss,
+)
+from .margins import (
+    cosine_embedding_loss,
+    hinge_embedding_loss,
+    hinge_loss,
+    margin_ranking_loss,
+    multilabel_soft_margin_loss,
+    soft_margin_loss,
+    triplet_margin_loss,
+)
 from .normalization import (
     batch_norm,
     batch_norm_inference,
@@ -104,8 +125,9 @@ from .pooling import (
     lp_pool,
     max_pool,
     max_pool_with_indices,
+    max_unpool,
 )
-from .products import dot, kron, linear, matmul, mv, outer, vecdot
+from .products import bilinear, dot, kron, linear, matmul, mv, outer, vecdot
 from .reductions import (
     all,
     any,
@@ -144,6 +166,7 @@ from .shapes import (
     unbind,
     unsqueeze,
 )
+from .similarity import cosine_similarity, normalize, pairwise_distance
 from .sorting import argsort, sort, topk
 from .trigonometry import acos, acosh, asin, asinh, atan, atan2, atanh, cos, cosh, sin, sinh, tan, tanh
 
@@ -167,6 +190,9 @@ __all__ = [
     "avg_pool",
     "batch_norm",
     "batch_norm_inference",
+    "bilinear",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
     "bitwise_and",
     "bitwise_left_shift",
     "bitwise_not",
@@ -183,6 +209,8 @@ __all__ = [
     "conv_transpose",
     "cos",
     "cosh",
+    "cosine_embedding_loss",
+    "cosine_similarity",
     "count_nonzero",
     "cross_entropy",
     "cumprod",
@@ -215,6 +243,7 @@ __all__ = [
     "full_like",
     "gather",
     "gather_nd",
+    "gaussian_nll_loss",
     "gelu",
     "global_avg_pool",
     "global_lp_pool",
@@ -225,6 +254,9 @@ __all__ = [
     "hard_sigmoid",
     "hard_swish",
     "hard_tanh",
+    "hinge_embedding_loss",
+    "hinge_loss",
+    "huber_loss",
     "index",
     "index_add",
     "index_copy",
@@ -236,7 +268,9 @@ __all__ = [
     "isfinite",
     "isinf",
     "isnan",
+    "kl_div",
     "kron",
+    "l1_loss",
     "layer_norm",
     "leaky_relu",
     "lerp",
@@ -245,9 +279,9 @@ __all__ = [
     "linspace",
     "local_response_norm",
     "log",
-    "log10",
     "log1p",
     "log2",
+    "log10",
     "log_sigmoid",
     "log_softmax",
     "logaddexp",
@@ -257,11 +291,13 @@ __all__ = [
     "logical_xor",
     "logsumexp",
     "lp_pool",
+    "margin_ranking_loss",
     "masked_fill",
     "matmul",
     "max",
     "max_pool",
     "max_pool_with_indices",
+    "max_unpool",
     "maximum",
     "mean",
     "min",
@@ -269,16 +305,23 @@ __all__ = [
     "mish",
     "moveaxis",
     "mse_loss",
+    "multi_head_attention",
+    "multi_margin_loss",
+    "multilabel_soft_margin_loss",
     "mv",
+    "nll_loss",
     "norm",
+    "normalize",
     "not_equal",
     "one_hot",
     "ones",
     "ones_like",
     "outer",
     "pad",
+    "pairwise_distance",
     "pixel_shuffle",
     "pixel_unshuffle",
+    "poisson_nll_loss",
     "pow",
     "prelu",
     "prod",
@@ -292,6 +335,7 @@ __all__ = [
     "roll",
     "round",
     "rsqrt",
+    "scaled_dot_product_attention",
     "scatter",
     "scatter_add",
     "scatter_nd",
@@ -303,6 +347,8 @@ __all__ = [
     "sin",
     "sinh",
     "sliding_windows",
+    "smooth_l1_loss",
+    "soft_margin_loss",
     "soft_shrink",
     "softmax",
     "softmin",
@@ -330,6 +376,7 @@ __all__ = [
     "trace",
     "transpose",
     "tril",
+    "triplet_margin_loss",
     "triu",
     "trunc",
     "unbind",

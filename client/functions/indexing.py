@@ -42,9 +42,17 @@ def index_select(x: Value, axis: int, indices: Value) -> Value:
     return node(indexing.Take(x.type.axis(axis)), x, indices)
 
 
-def embedding(indices: Value, table: Value) -> Value:
-    """The rows of the table (rows, *) at integer indices (*places): (*places, *)."""
-    return node(indexing.Take(0), table, indices)
+def embedding(indices: Value, table: Value, padding_index: int | None = None) -> Value:
+    """The rows of the table (rows, *) at integer indices (*places): (*places, *).
+
+    The row `padding_index` (counted from the end if negative) gets no gradient.
+    """
+    rows = node(indexing.Take(0), table, indices)
+    if padding_index is None:
+        return rows
+    place = padding_index % table.type.of_shape(table.shape[:1]).static[0]
+    padding = indices.equals(place).reshape((*indices.shape, *[1] * (table.rank - 1)))
+    return node(Where(), padding.broadcast_to(rows.shape), rows.detach(), rows)
 
 
 def one_hot(indices: Value, classes: Size, axis: int = -1, dtype: DType | str = DType.int64) -> Value:

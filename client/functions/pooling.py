@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from raygrad.proto.errors import SizeError, TypeMismatchError
 from raygrad.proto.operators.convolution import Conv
@@ -14,14 +13,15 @@ from raygrad.proto.operators.elementwise import one_where, zero_where
 from raygrad.proto.operators.indexing import Take
 from raygrad.proto.operators.pooling import AvgPool, MaxPool
 from raygrad.proto.operators.resampling import Resample
-from raygrad.proto.operators.source import INLINE_BYTES
 from raygrad.proto.tensor import Size
 from raygrad.proto.value import Value
 
+from .creation import places, zeros
+from .elementwise import floor_divide, minimum
 from .node import node
 from .padding import pad
-from .shapes import concatenate
-from .windows import Padding, PerAxis, Sides, Windows, spatial_rank, windows_over
+from .scattering import scatter
+from .windows import Padding, PerAxis, Sides, Windows, each, spatial_rank, windows_over
 
 # -- the largest ------------------------------------------------------------------------------------
 
@@ -54,6 +54,29 @@ def max_pool_with_indices(
     operator = MaxPool(over.stride, over.reaching, over.kernel, over.dilation)
     y, indices = x.builder.add(operator, (x,))
     return y, indices
+
+
+def max_unpool(
+    x: Value,
+    indices: Value,
+    kernel: PerAxis,
+    stride: PerAxis | None = None,
+    padding: PerAxis = 0,
+    sizes: Sequence[int] | None = None,
+) -> Value:
+    """Zeros with each element of x where `max_pool_with_indices` found it; of several at one place the last.
+
+    The spatial `sizes` are by default (size − 1) · stride − 2 · padding + kernel. An index outside of them
+    is a `KernelError` when the graph runs.
+    """
+    count = spatial_rank(x)
+    widths, steps = each(kernel, count), each(kernel if stride is None else stride, count)
+    if sizes is None:
+        axes = zip(x.type.of_shape(x.shape[2:]).static, widths, steps, each(padding, count), strict=True)
+        sizes = [(size - 1) * step - 2 * pads + width for size, width, step, pads in axes]
+    flat = zeros(x.builder, (*x.shape[:2], math.prod(sizes)), x.dtype)
+    found = scatter(flat, indices.reshape((*x.shape[:2], -1)), x.reshape((*x.shape[:2], -1)), 2)
+    return found.reshape((*x.shape[:2], *sizes))
 
 
 # -- the mean ---------------------------------------------------------------------------------------
@@ -193,9 +216,8 @@ def adaptive_max_pool(x: Value, sizes: int | Sequence[int | None]) -> Value:
         if isinstance(length, str) and size == 1:
             spread = spread.max(axis, keepdims=True)
         elif size != length:
-            places = _window_places(x, axis, size)
-            kernels[axis - 2] = places.shape[1]
-            spread = _taken(spread, axis, places.reshape(-1))
+            kernels[axis - 2], taken = _window_places(x, axis, size)
+            spread = node(Take(axis), spread, taken)
     return max_pool(spread, kernels)
 
 
@@ -216,19 +238,12 @@ def _even_kernel(x: Value, sizes: tuple[Size, ...]) -> tuple[int, ...] | None:
     return tuple(a // b for a, b in numbers)
 
 
-def _window_places(x: Value, axis: int, size: Size) -> npt.NDArray[np.int64]:
-    """The places of each window along an axis; shorter windows repeat their last place."""
+def _window_places(x: Value, axis: int, size: Size) -> tuple[int, Value]:
+    """How many places a window has along an axis, and all their places: shorter ones repeat their last."""
     length = x.shape[axis]
     if isinstance(length, str) or isinstance(size, str):
         raise SizeError(f"adaptive_max_pool cannot divide axis {axis} of {x.type}: give a number for it")
-    numbers = np.arange(size)
-    first, end = numbers * length // size, -(-(numbers + 1) * length // size)
-    places = first[:, None] + np.arange((end - first).max())
-    return np.minimum(places, end[:, None] - 1)
-
-
-def _taken(x: Value, axis: int, places: npt.NDArray[np.int64]) -> Value:
-    """x at places along an axis; the numbers travel in pieces that a document takes as constants."""
-    most = INLINE_BYTES // 4
-    pieces = [places[at : at + most].astype(np.int32) for at in range(0, len(places), most)]
-    return concatenate([node(Take(axis), x, x.builder.constant(piece)) for piece in pieces], axis)
+    most = max(-(-(i + 1) * length // size) - i * length // size for i in range(size))
+    number = places(x.builder, size).reshape((size, 1))
+    first, end = floor_divide(number * length, size), floor_divide((number + 1) * length + (size - 1), size)
+    return most, minimum(first + places(x.builder, most), end - 1).reshape((-1,))

@@ -61,3 +61,14 @@ def _times(a: Size, b: Size) -> int:
     if isinstance(a, str) or isinstance(b, str):
         raise SizeError(f"{a!r} · {b!r} cannot be expressed; give numbers for them")
     return a * b
+
+
+def bilinear(a: Value, b: Value, weight: Value, bias: Value | None = None) -> Value:
+    """Σ a[i] · weight[o, i, j] · b[j], plus bias (out,): (*rows, m) and (*rows, n) give (*rows, out)."""
+    if weight.rank != 3 or a.shape[:-1] != b.shape[:-1]:
+        raise TypeMismatchError(f"bilinear cannot multiply {a.type}, {weight.type} and {b.type}")
+    outputs, _, columns = weight.shape
+    table = weight.transpose((1, 0, 2)).reshape((weight.shape[1], -1))
+    partial = (a @ table).reshape((*a.shape[:-1], outputs, columns))
+    product = (partial @ b.reshape((*b.shape, 1))).reshape((*a.shape[:-1], outputs))
+    return product if bias is None else product + bias
