@@ -177,6 +177,26 @@ def test_blocks_fold_only_where_they_are_alike() -> None:
     assert picture_of(chain([4] * 7)).frames == ()  # a short graph is drawn in full
 
 
+def test_operands_fold_only_in_their_order() -> None:
+    g = Builder()
+    x = g.input("x", ("N", 4))
+    for i in range(6):
+        x = Tanh()(1.0 - x if i % 2 else x - 1.0)
+    g.output("y", x)
+    (frame,) = picture_of(g.graph(), fold=True).frames
+    assert (len(frame.members), frame.times) == (4, 3)
+
+
+def test_a_long_unrolled_loop_folds_at_once() -> None:
+    g = Builder()
+    h, w = g.input("h", ("N", 4)), g.parameter("w", (4, 4))
+    for _ in range(500):
+        h = Tanh()(h @ w)
+    g.output("y", h)
+    (frame,) = picture_of(g.graph()).frames
+    assert (len(frame.members), frame.times) == (2, 500)
+
+
 def test_a_shortcut_from_elsewhere_is_no_repetition() -> None:
     g = Builder()
     x, other = g.input("x", ("N", 4)), g.input("other", ("N", 4))

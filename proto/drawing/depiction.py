@@ -12,7 +12,7 @@ from functools import cached_property
 
 from ..families import family_of
 from ..graph import Graph, Node, Ref
-from ..operators.source import Constant, Cotangent, Input, SizeOf
+from ..operators.source import Cotangent, Input, NamedTensor
 from ..reading import computed_nodes, operands
 from .colours import colour_of
 from .folding import Item, Run, runs_of
@@ -79,9 +79,16 @@ class Drawing:
 
     def _item(self, node: Node) -> Item:
         read = tuple(ref for ref in node.inputs if ref.node in self._drawn)
-        constants = tuple(_kind_of_constant(source) for source in operands(self.graph, node))
+        constants = tuple(None if ref.node in self._drawn else self._written(ref) for ref in node.inputs)
         kind = (node.operator, node.types, constants, self.apart(node))
-        return Item(node.id, kind, read, leading=bool(constants))
+        return Item(node.id, kind, read, leading=any(constants))
+
+    def _written(self, ref: Ref) -> Hashable:
+        """An operand that is not drawn, as it must agree between equal blocks: names are left out."""
+        node = self.graph[ref.node]
+        named = isinstance(node.operator, NamedTensor)
+        kind = (node.operator.name, node.types) if named else node.operator
+        return kind, tuple(map(self._written, node.inputs))
 
     @cached_property
     def _places(self) -> dict[int, tuple[Run, int]]:
@@ -148,10 +155,3 @@ class Drawing:
         if found is None:
             found = max((n for n in self._network if n < home), default=min(self._network, default=node.id))
         return self._stands_for(found)
-
-
-def _kind_of_constant(node: Node) -> Hashable:
-    """What must agree between the constants of equal blocks: values, or the types of what has a name."""
-    return (
-        node.operator if isinstance(node.operator, (Constant, SizeOf)) else (node.operator.name, node.types)
-    )

@@ -76,27 +76,28 @@ class _Sequence:
 
     def runs(self, begin: int, end: int) -> list[Run]:
         """The run that saves most between these places, and those on both sides of it."""
-        best = max(self._stretches(begin, end), default=None)
-        if best is None or best[0] < _LEAST_SAVED:
+        found = self._longest(begin, end)
+        if found is None:
             return []
-        _, shorter, first, length = best
-        period = -shorter
+        period, first, length = found
         start, times = self._start(first, length, period), length // period + 1
         blocks = (range(start + r * period, start + (r + 1) * period) for r in range(times))
         run = Run(tuple(tuple(self.items[i].id for i in block) for block in blocks))
         return [*self.runs(begin, start), run, *self.runs(start + times * period, end)]
 
-    def _stretches(self, begin: int, end: int) -> list[tuple[int, int, int, int]]:
-        """Where items equal those a period later: (nodes saved, −period, first place, length)."""
-        found = []
+    def _longest(self, begin: int, end: int) -> tuple[int, int, int] | None:
+        """The period, first place and length of where most items are equal to those a period later."""
+        best, saved = None, _LEAST_SAVED - 1
         for period in range(1, (end - begin) // 2 + 1):
             same = self.kinds[begin + period : end] == self.kinds[begin : end - period]
-            if np.count_nonzero(same) >= period:
-                equal = [bool(s) and self._alike(begin + i, period) for i, s in enumerate(same)]
-                for first, length in _true_stretches(equal):
-                    start, stop = self._trimmed(begin + first, begin + first + length, period)
-                    found.append(((stop - start) // period * period, -period, start, stop - start))
-        return found
+            if np.count_nonzero(same) <= saved:
+                continue
+            equal = [bool(s) and self._alike(begin + i, period) for i, s in enumerate(same)]
+            for first, length in _true_stretches(equal):
+                start, stop = self._trimmed(begin + first, begin + first + length, period)
+                if (stop - start) // period * period > saved:
+                    best, saved = (period, start, stop - start), (stop - start) // period * period
+        return best
 
     def _trimmed(self, first: int, stop: int, period: int) -> tuple[int, int]:
         """The stretch, so that only its first block reads from elsewhere what others read from a block."""
