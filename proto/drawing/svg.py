@@ -15,7 +15,7 @@ _SWATCH, _KEY = 12.0, 20.0  # a colour of the legend; the height of one of its l
 _HEAD = 5.0  # of an arrow
 _DARK = """\
 @media (prefers-color-scheme: dark) {
-  .rg-paper { fill: #18181b } .rg-frame { fill: #27272a; stroke: #71717a }
+  .rg-paper { fill: #18181b } .rg-frame { fill: #27272a; stroke: #71717a } .rg-key { fill: #d4d4d8 }
   .rg-soft { fill: #d4d4d8; stroke: #18181b } .rg-line { stroke: #a1a1aa } .rg-head { fill: #a1a1aa }
 }"""
 """Boxes keep their light colours on a dark page; attributes say what everything is on a light one."""
@@ -162,8 +162,8 @@ class _Canvas:
             yield (
                 f'<rect x="{left:.1f}" y="{top:.1f}" width="{_SWATCH + 6:g}" height="{_SWATCH:g}" rx="3" '
                 f'fill="{colour}" stroke="#71717a" stroke-width="0.5"/>'
-                f'<text class="rg-soft" x="{left + _SWATCH + 12:.1f}" y="{top + 10:.1f}" '
-                f'font-size="{TEXT:g}" fill="#52525b" stroke="none">{escape(text)}</text>'
+                f'<text class="rg-key" x="{left + _SWATCH + 12:.1f}" y="{top + 10:.1f}" '
+                f'font-size="{TEXT:g}" fill="#52525b">{escape(text)}</text>'
             )
 
 
