@@ -14,11 +14,18 @@ if TYPE_CHECKING:
     from raygrad.client import functions as functions
     from raygrad.client import networks as networks
     from raygrad.client import optimizers as optimizers
+    from raygrad.client.autograd import backward as backward
+    from raygrad.client.autograd import grad as grad
     from raygrad.client.connect import connect as connect
+    from raygrad.client.device import Device as Device
     from raygrad.client.importers import torch as torch
     from raygrad.client.importers.torch import from_torch as from_torch
     from raygrad.client.local import local as local
+    from raygrad.client.recording import no_grad as no_grad
     from raygrad.client.session import Session as Session
+    from raygrad.client.tensor import Tensor as Tensor
+    from raygrad.client.tensor import evaluate as evaluate
+    from raygrad.client.tensor import tensor as tensor
     from raygrad.proto import errors as errors
     from raygrad.proto.autodiff import gradients as gradients
     from raygrad.proto.builder import Builder as Builder
@@ -44,20 +51,27 @@ _MODULES = {
 }
 _HOMES = {
     "Builder": "proto.builder",
+    "Device": "client.device",
     "DType": "proto.tensor",
     "Gradients": "proto.messages",
     "Graph": "proto.graph",
     "MiniBatch": "proto.messages",
     "RaygradError": "proto.errors",
     "Session": "client.session",
+    "Tensor": "client.tensor",
     "Value": "proto.value",
+    "backward": "client.autograd",
     "connect": "client.connect",
     "decode": "proto.codec",
     "digest": "proto.codec",
     "encode": "proto.codec",
+    "evaluate": "client.tensor",
     "from_torch": "client.importers.torch",
+    "grad": "client.autograd",
     "gradients": "proto.autodiff",
     "local": "client.local",
+    "no_grad": "client.recording",
+    "tensor": "client.tensor",
 }
 _NAMES = ["__version__", *sorted({**_MODULES, **_HOMES})]
 

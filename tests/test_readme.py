@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,16 @@ def test_looking_at_graphs() -> None:
 def section(title: str) -> str:
     """A section of the README."""
     return README.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+def test_define_by_run() -> None:
+    """In this process, and with the one line that the README names around it."""
+    imported, rest = next(p for p in programs() if "requires_grad" in p).split("\n\n", 1)
+    assert '`with rg.Device("127.0.0.1:50051"):`' in README
+    with running() as server:
+        inside = f"with rg.Device({server.address!r}, stages=2):\n" + textwrap.indent(rest, "    ")
+        outputs = [run(f"{imported}\n{program}") for program in (rest, inside)]
+    assert outputs == ["135.0 [16.200000762939453, 21.600000381469727]\n[18.0, 24.0]\n"] * 2
 
 
 def test_training() -> None:

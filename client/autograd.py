@@ -1,0 +1,181 @@
+"""Gradients of define-by-run tensors: `grad` returns them, `backward` adds them into the leaves."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from raygrad.proto.autodiff import gradients
+from raygrad.proto.builder import Builder
+from raygrad.proto.errors import DifferentiationError
+from raygrad.proto.value import Value
+
+from .excerpt import excerpt, record
+from .recording import Output, grad_mode
+from .tensor import Tensor
+
+Tensors: TypeAlias = Tensor | Sequence[Tensor]
+
+
+def grad(
+    outputs: Tensors,
+    inputs: Tensors,
+    grad_outputs: Any = None,
+    create_graph: bool = False,
+    allow_unused: bool = False,
+) -> tuple[Tensor | None, ...]:
+    """The sum over the outputs of their gradients by each of the inputs, always as a tuple.
+
+    `grad_outputs` has the cotangent of each output, of its type (of a single output, without a list); where
+    it is `None`, the output must have one element, and its cotangent is 1. With `create_graph` the gradients
+    can be differentiated in turn. What was recorded stays, so the same outputs can be differentiated again.
+
+    Raises `DifferentiationError` for an output or input that does not require a gradient, and for an input
+    that no output depends on; with `allow_unused`, that one's gradient is `None`.
+    """
+    ys, xs = _listed(outputs, "output"), _listed(inputs, "input")
+    sweep = _Sweep(ys, _cotangents(outputs, ys, grad_outputs))
+    for number, x in enumerate(xs):
+        if not x.requires_grad:
+            raise DifferentiationError(f"input {number}, {x.type}, does not require a gradient")
+        if not allow_unused and not sweep.reaches(x.output):
+            raise DifferentiationError(
+                f"no output depends on input {number}, {x.type}: with allow_unused=True its gradient is None"
+            )
+    found = sweep.gradients([x.output for x in xs], create_graph)
+    _compute_together([*ys, *(g for g in found if g is not None)])
+    return tuple(found)
+
+
+def backward(outputs: Tensors, grad_outputs: Any = None, create_graph: bool = False) -> None:
+    """Add the outputs' gradients into `grad` of every leaf that requires one; otherwise like `grad`."""
+    ys = _listed(outputs, "output")
+    sweep = _Sweep(ys, _cotangents(outputs, ys, grad_outputs))
+    leaves = sweep.leaves()
+    totals = []
+    for leaf, found in zip(leaves, sweep.gradients(leaves, create_graph), strict=True):
+        assert found is not None  # a leaf is reached
+        total = leaf.of.total
+        with grad_mode(create_graph):
+            total.tensor = found if total.tensor is None else _sum(total.tensor, found)
+        totals.append(total.tensor)
+    _compute_together([*ys, *totals])
+
+
+def _sum(a: Tensor, b: Tensor) -> Tensor:
+    found = a + b
+    assert isinstance(found, Tensor)
+    return found
+
+
+class _Sweep:
+    """Outputs with their cotangents, and what lies between them and the leaves."""
+
+    def __init__(self, ys: Sequence[Tensor], seeds: Sequence[Tensor | None]) -> None:
+        for number, y in enumerate(ys):
+            if not y.requires_grad:
+                raise DifferentiationError(
+                    f"output {number}, {y.type}, does not require a gradient: it depends on no tensor that "
+                    "does, or was recorded under no_grad"
+                )
+        self._tape = ys[0].builder
+        self._part = excerpt((y.output for y in ys), _is_leaf, (s.output for s in seeds if s is not None))
+        self._seeds = [(self._part.refs[y.output], s) for y, s in zip(ys, seeds, strict=True)]
+        self._reached = self._part.graph.ancestors(ref for ref, _ in self._seeds)
+
+    def reaches(self, output: Output) -> bool:
+        """Whether an output depends on this."""
+        ref = self._part.refs.get(output)
+        return ref is not None and ref.node in self._reached
+
+    def leaves(self) -> list[Output]:
+        """The leaves that require a gradient."""
+        return [leaf for leaf in self._part.leaves if leaf.of.requires_grad and self.reaches(leaf)]
+
+    def gradients(self, wanted: Sequence[Output], create_graph: bool) -> list[Tensor | None]:
+        """The gradients, recorded; `None` by what is not reached."""
+        builder = Builder(self._part.graph)
+        inside = [output for output in dict.fromkeys(wanted) if self.reaches(output)]
+        xs = [builder.value(self._part.refs[output]) for output in inside]
+        by_rules = gradients(self._cotangents(builder), xs)
+        # A derivative that a rule leaves out is 0 everywhere, like that of `sign`.
+        found = [_full(x, 0) if g is None else g for x, g in zip(xs, by_rules, strict=True)]
+        with grad_mode(create_graph):
+            recorded = record(self._tape, self._part, builder.graph(), (g.ref for g in found))
+            tensors = [self._tape.tensor(recorded[g.ref]) for g in found]
+        # One that is a cotangent itself, or a value of the program, may have a history: it is cut off.
+        constant = [t if create_graph or not t.requires_grad else t.detach() for t in tensors]
+        by = dict(zip(inside, constant, strict=True))
+        return [by.get(output) for output in wanted]
+
+    def _cotangents(self, builder: Builder) -> dict[Value, Value]:
+        """By output; one that is listed twice counts twice."""
+        found = {}
+        for ref, seed in self._seeds:
+            y = builder.value(ref)
+            found[y] = _ones(y) if seed is None else builder.value(self._part.refs[seed.output])
+        return found
+
+
+def _is_leaf(output: Output) -> bool:
+    return not output.of.history
+
+
+def _ones(y: Value) -> Value:
+    if np.prod(y.type.static) != 1:
+        raise DifferentiationError(f"an output is {y.type}, not a scalar: give its cotangent")
+    return _full(y, 1)
+
+
+def _full(like: Value, number: int) -> Value:
+    """A number in each element of a tensor like this."""
+    return like.builder.constant(like.dtype.numpy.type(number)).broadcast_to(like.shape)
+
+
+def _listed(tensors: Tensors, what: str) -> list[Tensor]:
+    """One tensor or several as a list; `DifferentiationError` for anything else."""
+    found = [tensors] if isinstance(tensors, Value) else list(tensors)
+    for number, tensor in enumerate(found):
+        if not isinstance(tensor, Tensor):
+            raise DifferentiationError(
+                f"{what} {number} is no tensor: {tensor!r} (graphs have `rg.gradients`)"
+            )
+    if not found:
+        raise DifferentiationError(f"there is no {what} to differentiate")
+    return found
+
+
+def _cotangents(outputs: Tensors, ys: Sequence[Tensor], given: Any) -> list[Tensor | None]:
+    """The cotangents as tensors, each of its output's type; of a single tensor it need not be in a list."""
+    if given is None:
+        return [None] * len(ys)
+    one = isinstance(outputs, Tensor) and not (isinstance(given, (list, tuple)) and _holds_tensors(given))
+    listed = [given] if one else list(given)
+    if len(listed) != len(ys):
+        raise DifferentiationError(f"there are {len(listed)} cotangents for {len(ys)} outputs")
+    pairs = enumerate(zip(ys, listed, strict=True))
+    return [None if g is None else _cotangent(number, y, g) for number, (y, g) in pairs]
+
+
+def _holds_tensors(given: Sequence[Any]) -> bool:
+    return all(g is None or isinstance(g, Tensor) for g in given)
+
+
+def _cotangent(number: int, y: Tensor, given: Any) -> Tensor:
+    dtype = None if hasattr(given, "dtype") else y.dtype
+    found = given if isinstance(given, Tensor) else y.builder.constant(given, dtype)
+    if found.type != y.type or found.builder is not y.builder:
+        raise DifferentiationError(
+            f"the cotangent of output {number} must be {y.type} on {y.device}, got {found.type} on "
+            f"{found.device}"
+        )
+    return found
+
+
+def _compute_together(tensors: Sequence[Tensor]) -> None:
+    """Whoever asks for one of these gets the others too: they share most of their work."""
+    for tensor in tensors:
+        tensor.output.of.together += [weakref.ref(other) for other in tensors if other is not tensor]

@@ -1,0 +1,196 @@
+"""Where define-by-run tensors are computed: in this process, or on a server.
+
+A session is one graph, so a device keeps the sessions of the graphs that it ran last: a computation whose
+structure came before is not sent, planned or compiled again.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+import weakref
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from contextvars import ContextVar, Token
+from types import TracebackType
+from typing import Any, Self
+
+from raygrad.proto.codec import digest
+from raygrad.proto.errors import ConfigurationError, RaygradError, SessionNotFoundError
+from raygrad.proto.graph import Graph
+from raygrad.proto.messages import SessionOptions
+from raygrad.proto.tensor import Array
+
+from .excerpt import excerpt
+from .options import Options
+from .recording import Output
+from .session import Session
+from .tape import Tape
+
+_OF_ONE_GRAPH = ("loss", "placement")
+"""Options that name what is in a graph: tensors have none to name it in."""
+
+CLOSING_SECONDS = 5.0
+"""How long closing a session waits for a server, which may be gone when the program ends."""
+
+
+class Device:
+    """This process, or a server at `target` ("host:port"), with the options of `local` or `connect`.
+
+    ::
+
+        with rg.device("localhost:50051", stages=2):
+            x = rg.tensor([1.0, 2.0, 2.0], requires_grad=True)
+
+    Inside `with`, new tensors belong to the device; what they are computed with must too. A graph of fewer
+    nodes than `stages` gets as many stages as it has nodes. At most `sessions` graphs are kept open at a
+    time, those used last; they are closed by `close`, or when the program ends. Thread-safe.
+
+    Raises `ConfigurationError` for options that do not exist, or that name parts of one graph.
+    """
+
+    def __init__(self, target: str | None = None, *, sessions: int = 16, **options: Any) -> None:
+        self.target = target
+        self.tape = Tape(self)
+        self._options = _checked(target, options)
+        self._sessions = Sessions(sessions)
+        self._entered: list[Token[Device | None]] = []
+        self._lock = threading.RLock()
+        weakref.finalize(self, self._sessions.close)
+
+    def __enter__(self) -> Self:
+        self._entered.append(_current.set(self))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _current.reset(self._entered.pop())
+
+    def __repr__(self) -> str:
+        return f"<Device {self.target or 'in this process'}>"
+
+    def close(self) -> None:
+        """Close the sessions. What is computed afterwards opens new ones."""
+        with self._lock:
+            self._sessions.close()
+
+    def evaluate(self, outputs: Iterable[Output]) -> None:
+        """Compute what is not known yet of `outputs`, and what belongs to it, in one run.
+
+        With a value come those that were to be computed together with it, and those on the way to it that
+        would only have to be computed again.
+        """
+        with self._lock:
+            wanted = {output for asked in outputs for output in _with_company(asked)}
+            if all(output.value is not None for output in wanted):
+                return
+            part = excerpt(wanted, lambda output: output.value is not None)
+            wanted.update(o for o in part.refs if o.value is None and o.is_needed_after(part.uses))
+            asked = [output for output in part.refs if output in wanted and output.value is None]
+            named = {f"y{number}": part.refs[output] for number, output in enumerate(asked)}
+            feeds = {f"x{number}": leaf.value for number, leaf in enumerate(part.leaves)}
+            found = self._run(Graph(part.graph.nodes, named), feeds)
+            for number, output in enumerate(asked):
+                output.of.learn(output.port, found[f"y{number}"])
+
+    def _run(self, graph: Graph, feeds: Mapping[str, Any]) -> Mapping[str, Array]:
+        """The outputs; once more if the server has closed the session in the meantime."""
+        key = digest(graph)
+        try:
+            return self._session(key, graph).forward(feeds).outputs
+        except SessionNotFoundError:
+            self._sessions.forget(key)
+            return self._session(key, graph).forward(feeds).outputs
+
+    def _session(self, key: str, graph: Graph) -> Session:
+        return self._sessions.get(key) or self._sessions.keep(key, self._open(graph))
+
+    def _open(self, graph: Graph) -> Session:
+        """A session for a graph. The modules are imported here: this process needs no gRPC for itself."""
+        options = dict(self._options)
+        if (stages := options.get("stages")) is not None:
+            placed = {node.home for node in graph if not node.operator.source}
+            options["stages"] = min(stages, max(len(placed), 1))
+        if self.target is None:
+            from .local import local
+
+            return local(graph, **options)
+        from .connect import connect
+
+        return connect(self.target, graph, **options)
+
+
+_current: ContextVar[Device | None] = ContextVar("device", default=None)
+
+
+def current_device() -> Device:
+    """The device of the innermost `with` around the caller; this process by default."""
+    return _current.get() or _this_process()
+
+
+@functools.cache
+def _this_process() -> Device:
+    return Device()
+
+
+class Sessions:
+    """Open sessions by the digest of their graph: at most `most`, those that were used last."""
+
+    def __init__(self, most: int) -> None:
+        if most < 1:
+            raise ConfigurationError(f"a device keeps at least 1 session, not {most}")
+        self._most = most
+        self._open: OrderedDict[str, Session] = OrderedDict()
+
+    def get(self, key: str) -> Session | None:
+        """The session of a graph, if it is open."""
+        if (found := self._open.get(key)) is not None:
+            self._open.move_to_end(key)
+        return found
+
+    def keep(self, key: str, session: Session) -> Session:
+        """Keep a new session; the one that was not used for longest makes room for it."""
+        if len(self._open) >= self._most:
+            _close(self._open.popitem(last=False)[1], CLOSING_SECONDS)
+        self._open[key] = session
+        return session
+
+    def forget(self, key: str) -> None:
+        """A session is gone on the other side."""
+        self._open.pop(key, None)
+
+    def close(self) -> None:
+        """Close all of them. Once the server does not answer, it is not waited for again."""
+        patience = CLOSING_SECONDS
+        while self._open:
+            patience = patience if _close(self._open.popitem()[1], patience) else 0.0
+
+
+def _close(session: Session, patience: float) -> bool:
+    """Close, waiting at most so many seconds for the server; whether it answered."""
+    session.timeout = patience
+    try:
+        session.close()
+    except RaygradError:
+        return False  # gone, or it will close the session itself, since nobody uses it
+    return True
+
+
+def _with_company(output: Output) -> list[Output]:
+    """An output, and those that the program still holds of what is computed together with it."""
+    tensors = (ref() for ref in output.of.together)
+    return [output, *(tensor.output for tensor in tensors if tensor is not None)]
+
+
+def _checked(target: str | None, options: dict[str, Any]) -> dict[str, Any]:
+    """The options, all of which exist and make sense for any graph."""
+    shared = Options.__annotations__.keys() - set(_OF_ONE_GRAPH)
+    own = {"backend", "workers", "timeout"} if target is None else {"timeout", "token", "tls"}
+    if unknown := sorted(options.keys() - shared - own):
+        raise ConfigurationError(
+            f"a device {'in this process' if target is None else 'on a server'} has no option "
+            f"{unknown[0]!r}; it has {sorted(shared | own)}"
+        )
+    SessionOptions(**{name: value for name, value in options.items() if name in shared})
+    return options
