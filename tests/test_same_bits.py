@@ -19,6 +19,7 @@ from raygrad.scheduler.planner import make_plan
 from raygrad.scheduler.ray_cluster import RayCluster
 from raygrad.scheduler.scheduler import Scheduler
 
+from . import second_order
 from .random_graphs import even_placement, homes
 from .steps import DEADLINE, NETWORKS, Work, accumulate, digest, network_work, one_by_one, work
 
@@ -69,6 +70,13 @@ def test_requests_keep_their_order_while_a_plan_is_made(scheduler: Scheduler) ->
         assert gradients.result(60).indices == (sent.result(60).index,)
     finally:
         session.close()
+
+
+@pytest.mark.parametrize("stages", [2, 3])
+@pytest.mark.parametrize("kind", second_order.KINDS)
+def test_second_order_gradients(scheduler: Scheduler, kind: str, stages: int) -> None:
+    expected = second_order.on_one_worker(kind, backend_of(scheduler))
+    assert second_order.on_stages(scheduler, kind, stages) == expected
 
 
 @pytest.mark.parametrize("name", NETWORKS)
