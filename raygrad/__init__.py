@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from raygrad.client.connect import connect as connect
     from raygrad.client.device import Device as Device
     from raygrad.client.importers import torch as torch
+    from raygrad.client.importers.onnx import from_onnx as from_onnx
     from raygrad.client.importers.torch import from_torch as from_torch
     from raygrad.client.local import local as local
     from raygrad.client.recording import no_grad as no_grad
@@ -66,6 +67,7 @@ _HOMES = {
     "digest": "proto.codec",
     "encode": "proto.codec",
     "evaluate": "client.tensor",
+    "from_onnx": "client.importers.onnx",
     "from_torch": "client.importers.torch",
     "grad": "client.autograd",
     "gradients": "proto.autodiff",

@@ -59,7 +59,7 @@ def interpolate(
 
 def resize(
     x: Value,
-    sizes: Sequence[int] | None = None,
+    sizes: Sequence[Size] | None = None,
     scales: Sequence[float] | None = None,
     axes: Sequence[int] | None = None,
     mode: Literal["nearest", "linear", "cubic"] = "nearest",

@@ -13,6 +13,9 @@ SUITES: dict[str, str] = {
     "opinfo-forward": "opinfo.suites:forward",
     "opinfo-gradient": "opinfo.suites:gradient",
     "opinfo-second-gradient": "opinfo.suites:second_gradient",
+    "onnx-backend": "onnx_backend:suite",
+    "onnx-networks": "onnx_networks:suite",
+    "onnx-trained": "onnx_trained:suite",
 }
 
 
