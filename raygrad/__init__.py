@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from raygrad.client.device import Device as Device
     from raygrad.client.importers import torch as torch
     from raygrad.client.importers.onnx import from_onnx as from_onnx
+    from raygrad.client.importers.onnx import to_onnx as to_onnx
     from raygrad.client.importers.torch import from_torch as from_torch
     from raygrad.client.local import local as local
     from raygrad.client.recording import no_grad as no_grad
@@ -74,6 +75,7 @@ _HOMES = {
     "local": "client.local",
     "no_grad": "client.recording",
     "tensor": "client.tensor",
+    "to_onnx": "client.importers.onnx",
 }
 _NAMES = ["__version__", *sorted({**_MODULES, **_HOMES})]
 

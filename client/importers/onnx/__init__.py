@@ -33,6 +33,7 @@ from . import (  # noqa: F401 (they fill the table)
     resize,
     shapes,
 )
+from .export import to_onnx
 from .importer import from_onnx, static_inputs
 
-__all__ = ["from_onnx", "static_inputs"]
+__all__ = ["from_onnx", "static_inputs", "to_onnx"]
