@@ -1,20 +1,20 @@
-"""Basic indexing of values, as in NumPy: numbers, slices, `None` and `...`."""
+"""Indexing of values, as in NumPy: numbers, slices, `None`, `...`, and one value of integers."""
 
 from __future__ import annotations
 
 import operator
 from dataclasses import dataclass
 from types import EllipsisType
-from typing import TYPE_CHECKING, SupportsIndex
+from typing import SupportsIndex, TypeAlias
 
 from .errors import SizeError, TypeMismatchError
+from .operators.elementwise import Where
+from .operators.indexing import Take
 from .operators.shape import Slice
-from .tensor import Size, TensorType
+from .tensor import DType, Size, TensorType
+from .value import Value
 
-if TYPE_CHECKING:
-    from .value import Value
-
-Item = SupportsIndex | slice | EllipsisType | None
+Item: TypeAlias = "SupportsIndex | slice | EllipsisType | Value | None"
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,41 @@ class _Range:
     dropped: bool = False
 
 
+def index_value(value: Value, index: tuple[Item, ...]) -> Value:
+    """`value[index]`, in which one item may be a value: integers, whose axes take the place of the axis."""
+    items = _complete(index, value.type)
+    places = [at for at, item in enumerate(items) if isinstance(item, Value)]
+    if not places:
+        return basic_index(value, index)
+    if len(places) > 1:
+        raise TypeMismatchError(f"{value.type} is indexed by {len(places)} values: use `rg.functions.index`")
+    (at,) = places
+    indices = items[at]
+    assert isinstance(indices, Value)
+    require_integers(indices.type)
+    taken = basic_index(value, tuple(slice(None) if i == at else item for i, item in enumerate(items)))
+    axis = sum(item is None or isinstance(item, slice) for item in items[:at])
+    found: Value = Take(axis)(taken, counted_from_front(indices, taken.shape[axis]))
+    return found
+
+
+def require_integers(indices: TensorType) -> None:
+    """`TypeMismatchError` for a mask or for numbers that count nothing."""
+    if not indices.dtype.is_integer:
+        raise TypeMismatchError(f"an index must be integers, got {indices}: choose by a mask with `where`")
+
+
+def counted_from_front(indices: Value, size: Size) -> Value:
+    """Indices of an axis of `size` elements, those counted from its end (negative) counted from its front."""
+    if not indices.dtype.is_integer or indices.dtype.value.startswith("u"):
+        return indices
+    wide = indices.astype(DType.int64)
+    found: Value = Where()(wide < 0, wide + indices.builder.size_of((size,), DType.int64), wide)
+    return found
+
+
 def basic_index(value: Value, index: tuple[Item, ...]) -> Value:
-    """`value[index]`: at most one `Slice` and one `Reshape`.
+    """`value[index]` without values: at most one `Slice` and one `Reshape`.
 
     An axis of named size can be taken whole, or from places counted from its front. Raises
     `TypeMismatchError` for places outside of an axis, `SizeError` where a name would have to be known.

@@ -7,18 +7,18 @@ the strict operators need.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from .errors import TypeMismatchError
+from .methods import Methods
 from .operators import elementwise as ew
 from .operators.base import Operator
 from .operators.division import FloorDiv, Remainder
 from .operators.logic import And, Or, ShiftLeft, ShiftRight, Xor
-from .operators.reduction import Max, Min, Sum
 from .operators.shape import Broadcast, Cast, Reshape, StopGradient, Transpose, missing_size
 from .promotion import broadcast_shapes, promote
 from .tensor import Array, DType, Shape, Size, TensorType
@@ -28,12 +28,11 @@ if TYPE_CHECKING:
     from .graph import Ref
     from .indexing import Item
 
-Axes = int | Sequence[int] | None
 Operand: TypeAlias = "Value | bool | int | float | Array"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Value:
+class Value(Methods):
     """One output of a node of `builder`, with a type. Operators build nodes."""
 
     builder: Builder
@@ -100,10 +99,10 @@ class Value:
         return self.transpose(order)
 
     def __getitem__(self, index: Item | tuple[Item, ...]) -> Value:
-        """Basic indexing with numbers, slices (positive or negative steps), `None` and `...`."""
-        from .indexing import basic_index
+        """Indexing with numbers, slices (of any step), `None`, `...`, and one value of integers."""
+        from .indexing import index_value
 
-        return basic_index(self, index if isinstance(index, tuple) else (index,))
+        return index_value(self, index if isinstance(index, tuple) else (index,))
 
     def __iter__(self) -> Iterator[Value]:
         """The elements along the first axis, whose size must be a number."""
@@ -113,31 +112,6 @@ class Value:
 
     def __bool__(self) -> bool:
         raise TypeMismatchError(f"{self!r} has no truth value while the graph is written: use `Where`")
-
-    # -- reductions ---------------------------------------------------------------------------
-
-    def sum(self, axes: Axes = None, keepdims: bool = False) -> Value:
-        """The sum over `axes` (all by default)."""
-        return reduce(Sum, self, axes, keepdims)
-
-    def max(self, axes: Axes = None, keepdims: bool = False) -> Value:
-        """The largest element over `axes`."""
-        return reduce(Max, self, axes, keepdims)
-
-    def min(self, axes: Axes = None, keepdims: bool = False) -> Value:
-        """The smallest element over `axes`."""
-        return reduce(Min, self, axes, keepdims)
-
-    def mean(self, axes: Axes = None, keepdims: bool = False) -> Value:
-        """The sum divided by the number of elements, which may be a named size.
-
-        In half precision both are taken in float32: 65,520 elements are too many for a float16.
-        """
-        if self.dtype.is_floating and self.dtype.itemsize < 4:
-            return self.astype(DType.float32).mean(axes, keepdims).astype(self.dtype)
-        chosen = axes_of(self, axes)
-        count = self.builder.size_of(tuple(self.shape[a] for a in chosen), self.dtype)
-        return self.sum(chosen, keepdims) / count
 
     # -- arithmetic ---------------------------------------------------------------------------
 
@@ -250,20 +224,6 @@ def _one(value: Any) -> Value:
     """The value of an operator with one output."""
     assert isinstance(value, Value)
     return value
-
-
-def axes_of(x: Value, axes: Axes) -> tuple[int, ...]:
-    """`axes` sorted and counted from the front: all of x, if none are given."""
-    if axes is None:
-        return tuple(range(x.rank))
-    return x.type.axes((axes,) if isinstance(axes, int) else tuple(axes))
-
-
-def reduce(reduction: Callable[[tuple[int, ...]], Operator], x: Value, axes: Axes, keepdims: bool) -> Value:
-    """A reduction of x over `axes`, which are dropped, or kept with one element."""
-    chosen = axes_of(x, axes)
-    reduced = _one(reduction(chosen)(x)) if chosen else x
-    return reduced.reshape(x.type.kept(chosen)) if keepdims else reduced
 
 
 def binary(operator: Operator, a: Operand, b: Operand) -> Value:

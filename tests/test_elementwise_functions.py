@@ -197,3 +197,16 @@ def test_integers_are_not_divided_by_zero(write: Callable[..., Value], match: st
 def test_integers_have_no_negative_powers() -> None:
     with pytest.raises(ValueError, match="negative"):
         run(f.pow, INTEGERS, -NATURALS)
+
+
+def test_methods_are_the_functions() -> None:
+    """Each method of one operator writes the node that the function of its name writes."""
+    builder = Builder()
+    x = builder.input("x", (3, 4), "float64")
+    names = "abs sign exp expm1 log log1p sqrt sin cos tanh sigmoid relu erf floor ceil round"
+    for name in f"{names} sum prod max min mean logsumexp".split():
+        assert getattr(x, name)().ref == getattr(f, name)(x).ref, name
+    for name in ["argmax", "argmin", "cumsum", "cumprod"]:
+        assert getattr(x, name)(-1).ref == getattr(f, name)(x, -1).ref, name
+    for name in ("all", "any"):
+        assert getattr(x > 0.0, name)(0).ref == getattr(f, name)(x > 0.0, 0).ref, name

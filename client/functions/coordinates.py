@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from raygrad.proto.errors import ConfigurationError, TypeMismatchError
+from raygrad.proto.indexing import counted_from_front, require_integers
 from raygrad.proto.operators import indexing
 from raygrad.proto.operators import scatter as writing
 from raygrad.proto.operators.elementwise import Where
@@ -20,7 +21,7 @@ from raygrad.proto.tensor import DType
 from raygrad.proto.value import Operand, Value, lift
 
 from .creation import full_like, places
-from .indexing import along, counted_from_front, masked_fill
+from .indexing import along, masked_fill
 from .node import node
 
 ScatterReduction = Literal["none", "add", "mul", "max", "min"]
@@ -98,8 +99,8 @@ class _Indexed:
         given = {axis: i for axis, i in enumerate(indices) if i is not None}
         if not given or len(indices) > x.rank:
             raise TypeMismatchError(f"{len(given)} of {len(indices)} indices do not index {x.type}")
-        if bad := [i.type for i in given.values() if not i.dtype.is_integer]:
-            raise TypeMismatchError(f"{x.type} is indexed by integers, not {bad[0]}: use `where`")
+        for i in given.values():
+            require_integers(i.type)
         shape = broadcast_shapes(*(i.shape for i in given.values()))
         spread = {a: counted_from_front(i, x.shape[a]).broadcast_to(shape) for a, i in given.items()}
         return cls(tuple(given), _flat_place(x, spread))

@@ -5,8 +5,8 @@ Whether indices lie within their axis is known only when the graph runs: one out
 
 from __future__ import annotations
 
+from raygrad.proto.indexing import counted_from_front
 from raygrad.proto.operators import indexing
-from raygrad.proto.operators.elementwise import Where
 from raygrad.proto.promotion import broadcast_shapes
 from raygrad.proto.tensor import DType, Shape, Size
 from raygrad.proto.value import Operand, Value
@@ -68,14 +68,6 @@ def one_hot(indices: Value, classes: Size, axis: int = -1, dtype: DType | str = 
 def masked_fill(x: Value, mask: Value, value: Operand) -> Value:
     """`value` where the mask (bool) holds, else x."""
     return where(mask, value, x)
-
-
-def counted_from_front(indices: Value, size: Size) -> Value:
-    """Indices of an axis of `size` elements, those counted from its end (negative) counted from its front."""
-    if not indices.dtype.is_integer or indices.dtype.value.startswith("u"):
-        return indices
-    wide = indices.astype(DType.int64)
-    return node(Where(), wide < 0, wide + indices.builder.size_of((size,), DType.int64), wide)
 
 
 def corner(x: Value, shape: Shape, axis: int) -> Value:

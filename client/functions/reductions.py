@@ -5,10 +5,11 @@ With `keepdims` the axes stay, with one element.
 
 from __future__ import annotations
 
+from raygrad.proto.methods import Axes, axes_of, reduce
 from raygrad.proto.operators import elementwise as ew
 from raygrad.proto.operators import reduction, sorting
 from raygrad.proto.tensor import DType
-from raygrad.proto.value import Axes, Value, axes_of, reduce
+from raygrad.proto.value import Value
 
 from .elementwise import abs, maximum, sqrt, where
 from .logic import truth

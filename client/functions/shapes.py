@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from raygrad.proto.errors import SizeError, TypeMismatchError
+from raygrad.proto.methods import Axes, axes_of
 from raygrad.proto.operators import shape
 from raygrad.proto.tensor import Shape, Size
-from raygrad.proto.value import Axes, Value, axes_of, same_dtype
+from raygrad.proto.value import Value, same_dtype
 
 from .node import node
 

@@ -15,10 +15,12 @@ import torch
 from torch.utils import deterministic
 
 from raygrad.proto.errors import ResourceError
+from raygrad.proto.operators.base import Operator
 from raygrad.proto.tensor import Array, TensorType
 
 from .. import common  # noqa: F401  (registers the common kernels)
-from ..base import Backend, Tensor
+from ..base import Backend, Kernel, Tensor
+from . import wide_unsigned
 from .host import to_array, to_tensor
 from .layout import placing
 
@@ -62,6 +64,18 @@ class TorchBackend(Backend):
 
     def layout(self, type: TensorType) -> Callable[[Tensor], Tensor]:
         return placing(type.static)
+
+    def compile(
+        self,
+        operator: Operator,
+        inputs: tuple[TensorType, ...],
+        outputs: tuple[TensorType, ...],
+        *,
+        overwrites: bool = False,
+    ) -> Kernel:
+        if wide_unsigned.lacks(operator, (*inputs, *outputs)):
+            return wide_unsigned.on_host(self, operator, inputs, outputs)
+        return super().compile(operator, inputs, outputs, overwrites=overwrites)
 
     def memory(self) -> int:
         if self.device.type == "cpu":

@@ -21,6 +21,7 @@ from raygrad.proto.operators.pooling import (
 from raygrad.proto.tensor import TensorType
 
 from ..base import Kernel, Site, kernel
+from ..common.precision import widened
 from ..pooling import divisors, windows_of
 from .backend import FAMILY
 from .indices import checked, known_within
@@ -188,7 +189,7 @@ def avg_pool(op: AvgPool, site: Site) -> Kernel:
         y = pool(planes.padder.pad(planes.enter(x)), *planes.arguments)
         return planes.leave(y if planes.divisors is None else y / planes.divisors)
 
-    return run
+    return run if planes.two else widened(run, site)  # PyTorch has no half precision for three axes
 
 
 @kernel(AvgPoolGrad, family=FAMILY, fresh=True)
@@ -207,7 +208,7 @@ def _native_spread(op: AvgPoolGrad, site: Site) -> Kernel:
         x = planes.padder.empty(like=g)
         return planes.leave(planes.padder.crop(backward(share, x, *planes.arguments)))
 
-    return run
+    return run if planes.two else widened(run, site)
 
 
 def _spread_by_convolution(op: AvgPoolGrad, site: Site) -> Kernel:

@@ -1,0 +1,170 @@
+"""The methods of a value that are one operator: functions of each element, reductions, scans.
+
+They are what users of NumPy and PyTorch type after a dot; all else is in `raygrad.client.functions`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .operators import elementwise as ew
+from .operators import exponential, rounding, scan, sorting, special, trigonometry
+from .operators.base import Operator
+from .operators.reduction import AllTrue, AnyTrue, LogSumExp, Max, Min, Prod, Sum
+from .tensor import DType
+
+if TYPE_CHECKING:
+    from .value import Value
+
+Axes = int | Sequence[int] | None
+
+
+class Methods:
+    """What `Value` inherits; `self` is a value."""
+
+    __slots__ = ()
+
+    # -- functions of each element ------------------------------------------------------------
+
+    def abs(self: Any) -> Value:
+        """|x|, with derivative 0 at 0."""
+        return _node(ew.Abs(), self)
+
+    def sign(self: Any) -> Value:
+        """−1, 0 or 1; without derivative."""
+        return _node(ew.Sign(), self)
+
+    def exp(self: Any) -> Value:
+        """eˣ."""
+        return _node(ew.Exp(), self)
+
+    def expm1(self: Any) -> Value:
+        """eˣ − 1, exact to the last digits near 0."""
+        return _node(exponential.Expm1(), self)
+
+    def log(self: Any) -> Value:
+        """The natural logarithm."""
+        return _node(ew.Log(), self)
+
+    def log1p(self: Any) -> Value:
+        """log(1 + x), exact to the last digits near 0."""
+        return _node(exponential.Log1p(), self)
+
+    def sqrt(self: Any) -> Value:
+        """√x."""
+        return _node(ew.Sqrt(), self)
+
+    def sin(self: Any) -> Value:
+        """sin x, in radians."""
+        return _node(trigonometry.Sin(), self)
+
+    def cos(self: Any) -> Value:
+        """cos x, in radians."""
+        return _node(trigonometry.Cos(), self)
+
+    def tanh(self: Any) -> Value:
+        """The hyperbolic tangent."""
+        return _node(ew.Tanh(), self)
+
+    def sigmoid(self: Any) -> Value:
+        """1 / (1 + e⁻ˣ)."""
+        return _node(ew.Sigmoid(), self)
+
+    def relu(self: Any) -> Value:
+        """max(x, 0), with derivative 0 at 0."""
+        return _node(ew.Relu(), self)
+
+    def erf(self: Any) -> Value:
+        """The error function."""
+        return _node(special.Erf(), self)
+
+    def floor(self: Any) -> Value:
+        """⌊x⌋ of floating-point numbers; without derivative."""
+        return _node(rounding.Floor(), self)
+
+    def ceil(self: Any) -> Value:
+        """⌈x⌉ of floating-point numbers; without derivative."""
+        return _node(rounding.Ceil(), self)
+
+    def round(self: Any) -> Value:
+        """The nearest whole number, the even one of two; without derivative."""
+        return _node(rounding.Round(), self)
+
+    # -- reductions, over all axes by default -------------------------------------------------
+
+    def sum(self: Any, axes: Axes = None, keepdims: bool = False) -> Value:
+        """The sum over `axes` (all by default)."""
+        return reduce(Sum, self, axes, keepdims)
+
+    def prod(self: Any, axes: Axes = None, keepdims: bool = False) -> Value:
+        """The product over `axes`."""
+        return reduce(Prod, self, axes, keepdims)
+
+    def max(self: Any, axes: Axes = None, keepdims: bool = False) -> Value:
+        """The largest element over `axes`; several share the gradient evenly."""
+        return reduce(Max, self, axes, keepdims)
+
+    def min(self: Any, axes: Axes = None, keepdims: bool = False) -> Value:
+        """The smallest element over `axes`; several share the gradient evenly."""
+        return reduce(Min, self, axes, keepdims)
+
+    def all(self: Any, axes: Axes = None, keepdims: bool = False) -> Value:
+        """Whether all elements (bool) over `axes` are true."""
+        return reduce(AllTrue, self, axes, keepdims)
+
+    def any(self: Any, axes: Axes = None, keepdims: bool = False) -> Value:
+        """Whether an element (bool) over `axes` is true."""
+        return reduce(AnyTrue, self, axes, keepdims)
+
+    def logsumexp(self: Any, axes: Axes = None, keepdims: bool = False) -> Value:
+        """log Σ eˣ over `axes`, without overflow."""
+        return reduce(LogSumExp, self, axes, keepdims)
+
+    def mean(self: Any, axes: Axes = None, keepdims: bool = False) -> Value:
+        """The sum divided by the number of elements, which may be a named size.
+
+        In half precision both are taken in float32: 65,520 elements are too many for a float16.
+        """
+        if self.dtype.is_floating and self.dtype.itemsize < 4:
+            wide: Value = self.astype(DType.float32).mean(axes, keepdims)
+            return wide.astype(self.dtype)
+        chosen = axes_of(self, axes)
+        count: Value = self.builder.size_of(tuple(self.shape[a] for a in chosen), self.dtype)
+        return reduce(Sum, self, chosen, keepdims) / count
+
+    # -- along one axis -----------------------------------------------------------------------
+
+    def argmax(self: Any, axis: int) -> Value:
+        """The int64 index of the largest element along `axis`, the first of several."""
+        return _node(sorting.ArgMax(self.type.axis(axis)), self)
+
+    def argmin(self: Any, axis: int) -> Value:
+        """The int64 index of the smallest element along `axis`, the first of several."""
+        return _node(sorting.ArgMin(self.type.axis(axis)), self)
+
+    def cumsum(self: Any, axis: int) -> Value:
+        """The sum of the elements up to each place along `axis`."""
+        return _node(scan.CumSum(self.type.axis(axis)), self)
+
+    def cumprod(self: Any, axis: int) -> Value:
+        """The product of the elements up to each place along `axis`."""
+        return _node(scan.CumProd(self.type.axis(axis)), self)
+
+
+def _node(operator: Operator, x: Value) -> Value:
+    return x.builder.add(operator, (x,))[0]
+
+
+def axes_of(x: Value, axes: Axes) -> tuple[int, ...]:
+    """`axes` sorted and counted from the front: all of x, if none are given."""
+    if axes is None:
+        return tuple(range(x.rank))
+    return x.type.axes((axes,) if isinstance(axes, int) else tuple(axes))
+
+
+def reduce(reduction: Callable[[tuple[int, ...]], Operator], x: Value, axes: Axes, keepdims: bool) -> Value:
+    """A reduction of x over `axes`, which are dropped, or kept with one element."""
+    chosen = axes_of(x, axes)
+    reduced = _node(reduction(chosen), x) if chosen else x
+    return reduced.reshape(x.type.kept(chosen)) if keepdims else reduced
