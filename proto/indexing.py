@@ -1,4 +1,4 @@
-"""Indexing of values, as in NumPy: numbers, slices, `None`, `...`, and one value of integers."""
+"""Indexing of values, as in NumPy: numbers, slices, `None`, `...`, and values of integers."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from types import EllipsisType
 from typing import SupportsIndex, TypeAlias
 
+from . import coordinates
 from .errors import SizeError, TypeMismatchError
-from .operators.elementwise import Where
-from .operators.indexing import Take
 from .operators.shape import Slice
 from .tensor import DType, Size, TensorType
 from .value import Value
@@ -28,36 +27,26 @@ class _Range:
 
 
 def index_value(value: Value, index: tuple[Item, ...]) -> Value:
-    """`value[index]`, in which one item may be a value: integers, whose axes take the place of the axis."""
-    items = _complete(index, value.type)
-    places = [at for at, item in enumerate(items) if isinstance(item, Value)]
-    if not places:
+    """`value[index]`, in which items may be values of integers.
+
+    Their axes, and those of numbers beside them, are indexed at once, as in NumPy.
+    """
+    if not any(isinstance(item, Value) for item in index):
         return basic_index(value, index)
-    if len(places) > 1:
-        raise TypeMismatchError(f"{value.type} is indexed by {len(places)} values: use `rg.functions.index`")
-    (at,) = places
-    indices = items[at]
-    assert isinstance(indices, Value)
-    require_integers(indices.type)
-    taken = basic_index(value, tuple(slice(None) if i == at else item for i, item in enumerate(items)))
-    axis = sum(item is None or isinstance(item, slice) for item in items[:at])
-    found: Value = Take(axis)(taken, counted_from_front(indices, taken.shape[axis]))
-    return found
+    items = _complete(index, value.type)
+    axes = iter(range(value.rank))
+    places = [None if item is None else _place(value, next(axes), item) for item in items]
+    whole = (item if place is None else slice(None) for item, place in zip(items, places, strict=True))
+    return coordinates.index(basic_index(value, tuple(whole)), places)
 
 
-def require_integers(indices: TensorType) -> None:
-    """`TypeMismatchError` for a mask or for numbers that count nothing."""
-    if not indices.dtype.is_integer:
-        raise TypeMismatchError(f"an index must be integers, got {indices}: choose by a mask with `where`")
-
-
-def counted_from_front(indices: Value, size: Size) -> Value:
-    """Indices of an axis of `size` elements, those counted from its end (negative) counted from its front."""
-    if not indices.dtype.is_integer or indices.dtype.value.startswith("u"):
-        return indices
-    wide = indices.astype(DType.int64)
-    found: Value = Where()(wide < 0, wide + indices.builder.size_of((size,), DType.int64), wide)
-    return found
+def _place(value: Value, axis: int, item: Item) -> Value | None:
+    """An index of an axis as a value; `None` for a slice."""
+    if isinstance(item, slice):
+        return None
+    if isinstance(item, Value):
+        return item
+    return value.builder.constant(_range(value.type, axis, item).start, DType.int64)
 
 
 def basic_index(value: Value, index: tuple[Item, ...]) -> Value:

@@ -52,6 +52,7 @@ SHAPES: list[Case] = [
     *((lambda x, k=k: f.diagonal(x, k), lambda x, k=k: x.diagonal(k), (MATRIX,)) for k in (0, 3, -2, 9)),
     (lambda x: f.diagonal(x, 1, -1, 0), lambda x: x.diagonal(1, -1, 0), (X,)),
     *((lambda x, k=k: f.diag_embed(x, k), lambda x, k=k: x.diag_embed(k), (X[:2],)) for k in (0, 2, -1)),
+    (lambda x: f.diag_embed(x, 1, 0, -2), lambda x: x.diag_embed(1, 0, -2), (X[:2],)),
     (lambda x: f.diag(x) + f.diag(f.diag(x))[0], lambda x: x.diag() + x.diag().diag()[0], (MATRIX,)),
     (f.trace, torch.trace, (MATRIX,)),
     (lambda x: f.pixel_shuffle(x, 2), lambda x: tf.pixel_shuffle(x, 2), (IMAGES,)),
@@ -113,8 +114,19 @@ INDEXED: list[Case] = [
         (X, WIDE[:2], SLICES),
     ),
     (lambda x, i: f.index_fill(x, 2, i, 0.5), lambda x, i: x.index_fill(2, i, 0.5), (X, WIDE)),
+    (lambda x, i: x[1, :, i - 3], lambda x, i: x[1][:, i - 3].moveaxis(0, -1), (X, ROWS)),  # NumPy's axes
     (lambda x, i: x[:, 1::2, i - 2], lambda x, i: x[:, 1::2][:, :, i - 2], (X, ROWS)),
-    (lambda x, i: x[0, ..., None, i], lambda x, i: x[0][..., None, :][..., i], (X, ROWS)),
+    *(
+        (index, index, (X, ROWS))
+        for index in (
+            lambda x, i: x[:, i, i[0]],
+            lambda x, i: x[i, 1],
+            lambda x, i: x[i, None, i],
+            lambda x, i: x[:, 1:, i, None],
+            lambda x, i: x[..., -1, i],
+            lambda x, i: x[i][..., 0],
+        )
+    ),
     (lambda x, i: f.index(x, [i, i]), lambda x, i: x[i, i], (X, ROWS)),
     (lambda x, i: f.index(x, [None, i, i[0]]), lambda x, i: x[:, i, i[0]], (X, ROWS)),
     (lambda x, i: f.index(x, [i, None, i - 2]), lambda x, i: x[i, :, i - 2], (X, ROWS)),

@@ -21,6 +21,7 @@ from raygrad.workers.kernels.numpy import NumpyBackend
 from raygrad.workers.kernels.torch import TorchBackend
 from raygrad.workers.kernels.torch.indices import checked
 from raygrad.workers.kernels.torch.layout import canonical
+from raygrad.workers.kernels.torch.scan import doubling
 from tests.derivatives import drawn
 from tests.evaluate import Array
 
@@ -206,3 +207,9 @@ def test_indices_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "aminmax", None)
     assert checked(site, 5)(indices) is indices
     assert checked(site, 6)(indices) is indices
+
+
+def test_cumulative_sums_by_doubling_are_those_of_pytorch() -> None:
+    for size in (0, 1, 2, 7, 64, 100):
+        x = torch.from_numpy(np.random.default_rng(0).standard_normal((3, size, 2)))
+        torch.testing.assert_close(doubling(x, 1, torch.float64), x.cumsum(1))

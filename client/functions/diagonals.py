@@ -42,8 +42,11 @@ def diagonal(x: Value, offset: int = 0, first: int = 0, second: int = 1) -> Valu
     return node(taken, flat)
 
 
-def diag_embed(x: Value, offset: int = 0) -> Value:
-    """Square matrices with the last axis of x on the diagonal column = row + offset, else 0."""
+def diag_embed(x: Value, offset: int = 0, first: int = -2, second: int = -1) -> Value:
+    """Square matrices with the last axis of x on the diagonal column = row + offset, else 0.
+
+    Their rows lie along the axis `first` of the result, their columns along `second`.
+    """
     count = x.shape[-1] if x.rank else None
     if not isinstance(count, int):
         raise SizeError(f"diag_embed needs a last axis whose size is a number, got {x.type}")
@@ -51,7 +54,7 @@ def diag_embed(x: Value, offset: int = 0) -> Value:
     start, step, _ = _strided(size, size, offset)
     whole, sizes = x.rank - 1, x.shape[:-1]
     spread = shape.SliceGrad((*sizes, size * size), (*(0,) * whole, start), (*(1,) * whole, step))
-    return node(spread, x).reshape((*sizes, size, size))
+    return moveaxis(node(spread, x).reshape((*sizes, size, size)), (-2, -1), (first, second))
 
 
 def diag(x: Value, offset: int = 0) -> Value:

@@ -5,7 +5,7 @@ Whether indices lie within their axis is known only when the graph runs: one out
 
 from __future__ import annotations
 
-from raygrad.proto.indexing import counted_from_front
+from raygrad.proto.coordinates import counted_from_front
 from raygrad.proto.operators import indexing
 from raygrad.proto.promotion import broadcast_shapes
 from raygrad.proto.tensor import DType, Shape, Size

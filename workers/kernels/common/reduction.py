@@ -8,24 +8,17 @@ from raygrad.proto.tensor import DType
 from ..base import Kernel, Site, kernel
 from .movement import namespace_dtype
 
+_ACCUMULATING: dict[type[reduction.Reduction], str] = {reduction.Sum: "sum", reduction.Prod: "prod"}
 
-@kernel(reduction.Sum)
-def sum_(op: reduction.Sum, site: Site) -> Kernel:
-    xp, dtype = site.xp, site.output.dtype
+
+@kernel(*_ACCUMULATING)
+def accumulate(op: reduction.Reduction, site: Site) -> Kernel:
+    found, dtype = getattr(site.xp, _ACCUMULATING[type(op)]), site.output.dtype
     if dtype.is_floating and dtype.itemsize < 4:
         # In half precision a sum stands still at 2048 (float16) or 256 (bfloat16) terms of its size.
-        narrow, wide = namespace_dtype(site, dtype), namespace_dtype(site, DType.float32)
-        return lambda x: xp.astype(xp.sum(x, axis=op.axes, dtype=wide), narrow)
-    return lambda x: xp.sum(x, axis=op.axes, dtype=x.dtype)
-
-
-@kernel(reduction.Prod)
-def prod(op: reduction.Prod, site: Site) -> Kernel:
-    xp, dtype = site.xp, site.output.dtype
-    if dtype.is_floating and dtype.itemsize < 4:
-        narrow, wide = namespace_dtype(site, dtype), namespace_dtype(site, DType.float32)
-        return lambda x: xp.astype(xp.prod(x, axis=op.axes, dtype=wide), narrow)
-    return lambda x: xp.prod(x, axis=op.axes, dtype=x.dtype)
+        narrow, wide, xp = namespace_dtype(site, dtype), namespace_dtype(site, DType.float32), site.xp
+        return lambda x: xp.astype(found(x, axis=op.axes, dtype=wide), narrow)
+    return lambda x: found(x, axis=op.axes, dtype=x.dtype)
 
 
 @kernel(reduction.AllTrue, exact=True)

@@ -17,15 +17,16 @@ from .precision import widened
 
 @kernel(CumSum)
 def cumsum(op: CumSum, site: Site) -> Kernel:
-    return _scan(op, site, site.xp.cumulative_sum, 0)
+    return scan(op, site, site.xp.cumulative_sum, 0)
 
 
 @kernel(CumProd)
 def cumprod(op: CumProd, site: Site) -> Kernel:
-    return _scan(op, site, site.xp.cumulative_prod, 1)
+    return scan(op, site, site.xp.cumulative_prod, 1)
 
 
-def _scan(op: Scan, site: Site, cumulate: Callable[..., Any], neutral: int) -> Kernel:
+def scan(op: Scan, site: Site, cumulate: Callable[..., Any], neutral: int) -> Kernel:
+    """A scan by `cumulate(x, axis, dtype)`, which goes forward and includes each place."""
     xp, axis = site.xp, op.axis
     dtype = site.output.dtype
     narrow = namespace_dtype(site, dtype)

@@ -15,6 +15,7 @@ from . import (  # noqa: F401  (register their kernels)
     normalization,
     pooling,
     reduction,
+    scan,
     scatter,
     sorting,
 )
