@@ -71,6 +71,11 @@ def distinct(*shape: int | str) -> Spec:
     return Spec(shape, draw)
 
 
+def digit(*shape: int | str) -> Spec:
+    """−1, 0, 1 or 2: many zeros."""
+    return Spec(shape, lambda rng, s: rng.integers(-1, 3, s))
+
+
 def boolean(*shape: int | str) -> Spec:
     """True or False."""
     return Spec(shape, lambda rng, s: rng.random(s) < 0.5, DType.bool)

@@ -52,7 +52,7 @@ def embedding(indices: Value, table: Value, padding_index: int | None = None) ->
         return rows
     place = padding_index % table.type.of_shape(table.shape[:1]).static[0]
     padding = indices.equals(place).reshape((*indices.shape, *[1] * (table.rank - 1)))
-    return node(Where(), padding.broadcast_to(rows.shape), rows.detach(), rows)
+    return where(padding, rows.detach(), rows)
 
 
 def one_hot(indices: Value, classes: Size, axis: int = -1, dtype: DType | str = DType.int64) -> Value:

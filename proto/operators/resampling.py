@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..tensor import Size, TensorType
-from .base import Cotangents, Operator, require
+from .base import Cotangents, Operator, floating, require
 
 if TYPE_CHECKING:
     from ..value import Value
@@ -89,7 +89,7 @@ class ResampleGrad(Resampling):
     """The adjoint of `Resample`: each g, weighed, added to the neighbours it came from. `size` is x's."""
 
     def infer(self, g: TensorType) -> TensorType:
-        return self.resized(g)
+        return self.resized(floating(self, g))
 
     def vjp(self, gg: Value, out: Value, g: Value) -> Cotangents:
         return (Resample(self.axis, g.shape[self.axis], *self.attributes())(gg),)

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 from ..tensor import DType, TensorType
 from .base import Cotangents, Operator, require
-from .elementwise import one_where, zero_where
+from .elementwise import zero_where
 from .indexing import Gather, GatherGrad
+from .scan import Recurrence, delayed
 from .shape import Movement
+from .sorting import TopK
 from .source import Iota
 
 if TYPE_CHECKING:
@@ -69,19 +71,27 @@ class ScatterReduce(Operator):
         return zero_where(kept, share), None, zero_where(taken, gather(share, indices))
 
     def _of_product(self, g: Value, x: Value, indices: Value, updates: Value) -> Cotangents:
-        """The product of the others: of those that are not 0, and 0 where another one is."""
-        gather, add = Gather(self.axis), GatherGrad(self.axis, x.shape[self.axis])
-        x_zero, u_zero = x.equals(0.0), updates.equals(0.0)
-        product = self(one_where(x_zero, x), indices, one_where(u_zero, updates))
-        zeros = x_zero.astype(x.dtype) + add(u_zero.astype(x.dtype), indices)
-        scaled = g * product
-        by_x = _others(scaled, zeros, x_zero, x)
-        return by_x, None, _others(gather(scaled, indices), gather(zeros, indices), u_zero, updates)
+        """The products of the others, which divide by nothing, so that zeros do no harm.
+
+        In order of their places, those of one place are neighbours: products before and behind each are
+        recurrences that begin anew where the place changes.
+        """
+        gather, size = Gather(self.axis), updates.shape[self.axis]
+        order: Value = TopK(self.axis, size, largest=False)(indices)[1]
+        place, factor = gather(indices, order), gather(updates, order)
+        before = _products(factor, place, gather(x, place), self.axis, reverse=False)
+        behind = _products(factor, place, _constant(g, 1, factor), self.axis, reverse=True)
+        by_updates = GatherGrad(self.axis, size)(gather(g, place) * before * behind, order)
+        return g * self(_constant(g, 1, x), indices, updates), None, by_updates
 
 
-def _others(product: Value, zeros: Value, is_zero: Value, x: Value) -> Value:
-    none_else = zeros.equals(is_zero.astype(zeros.dtype))
-    return zero_where(~none_else, product / one_where(is_zero, x))
+def _products(factor: Value, place: Value, first: Value, axis: int, reverse: bool) -> Value:
+    """Of each, `first` times all factors before it that have its place."""
+    number = place.astype(DType.int64) + 1
+    begins = number.differs(delayed(number, axis, reverse))
+    carried = zero_where(begins, delayed(factor, axis, reverse))
+    found: Value = Recurrence(axis, reverse)(carried, zero_where(~begins, first))
+    return found
 
 
 def _constant(builder_of: Value, number: int, like: Value) -> Value:
