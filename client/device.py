@@ -9,14 +9,13 @@ from __future__ import annotations
 import functools
 import threading
 import weakref
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, Self
 
 from raygrad.proto.codec import digest
-from raygrad.proto.errors import ConfigurationError, RaygradError, SessionNotFoundError
+from raygrad.proto.errors import ConfigurationError, SessionNotFoundError
 from raygrad.proto.graph import Graph
 from raygrad.proto.messages import SessionOptions
 from raygrad.proto.tensor import Array
@@ -25,13 +24,11 @@ from .excerpt import excerpt
 from .options import Options
 from .recording import Output
 from .session import Session
+from .sessions import Sessions
 from .tape import Tape
 
 _OF_ONE_GRAPH = ("loss", "placement")
 """Options that name what is in a graph: tensors have none to name it in."""
-
-CLOSING_SECONDS = 5.0
-"""How long closing a session waits for a server, which may be gone when the program ends."""
 
 
 class Device:
@@ -39,11 +36,12 @@ class Device:
 
     ::
 
-        with rg.device("localhost:50051", stages=2):
+        with rg.Device("localhost:50051", stages=2):
             x = rg.tensor([1.0, 2.0, 2.0], requires_grad=True)
 
     Inside `with`, new tensors belong to the device; what they are computed with must too. A graph of fewer
-    nodes than `stages` gets as many stages as it has nodes. At most `sessions` graphs are kept open at a
+    nodes than `stages` gets as many stages as it has nodes. `seed` is that of all that tensors draw at
+    random (dropout), in the order in which the program draws it. At most `sessions` graphs are kept open at a
     time, those used last; they are closed by `close`, or when the program ends. Thread-safe.
 
     Raises `ConfigurationError` for options that do not exist, or that name parts of one graph.
@@ -51,21 +49,20 @@ class Device:
 
     def __init__(self, target: str | None = None, *, sessions: int = 16, **options: Any) -> None:
         self.target = target
-        self.tape = Tape(self)
         self._options = _checked(target, options)
+        self.tape = Tape(self, options.get("seed", 0))
         self._sessions = Sessions(sessions)
-        self._entered: list[Token[Device | None]] = []
         self._lock = threading.RLock()
         weakref.finalize(self, self._sessions.close)
 
     def __enter__(self) -> Self:
-        self._entered.append(_current.set(self))
+        _entered.set((*_entered.get(), self))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        _current.reset(self._entered.pop())
+        _entered.set(_entered.get()[:-1])
 
     def __repr__(self) -> str:
         return f"<Device {self.target or 'in this process'}>"
@@ -121,60 +118,18 @@ class Device:
         return connect(self.target, graph, **options)
 
 
-_current: ContextVar[Device | None] = ContextVar("device", default=None)
+_entered: ContextVar[tuple[Device, ...]] = ContextVar("entered", default=())
 
 
 def current_device() -> Device:
-    """The device of the innermost `with` around the caller; this process by default."""
-    return _current.get() or _this_process()
+    """The device of the innermost `with` around the caller, in this thread or task; else this process."""
+    entered = _entered.get()
+    return entered[-1] if entered else _this_process()
 
 
 @functools.cache
 def _this_process() -> Device:
     return Device()
-
-
-class Sessions:
-    """Open sessions by the digest of their graph: at most `most`, those that were used last."""
-
-    def __init__(self, most: int) -> None:
-        if most < 1:
-            raise ConfigurationError(f"a device keeps at least 1 session, not {most}")
-        self._most = most
-        self._open: OrderedDict[str, Session] = OrderedDict()
-
-    def get(self, key: str) -> Session | None:
-        """The session of a graph, if it is open."""
-        if (found := self._open.get(key)) is not None:
-            self._open.move_to_end(key)
-        return found
-
-    def keep(self, key: str, session: Session) -> Session:
-        """Keep a new session; the one that was not used for longest makes room for it."""
-        if len(self._open) >= self._most:
-            _close(self._open.popitem(last=False)[1], CLOSING_SECONDS)
-        self._open[key] = session
-        return session
-
-    def forget(self, key: str) -> None:
-        """A session is gone on the other side."""
-        self._open.pop(key, None)
-
-    def close(self) -> None:
-        """Close all of them. Once the server does not answer, it is not waited for again."""
-        patience = CLOSING_SECONDS
-        while self._open:
-            patience = patience if _close(self._open.popitem()[1], patience) else 0.0
-
-
-def _close(session: Session, patience: float) -> bool:
-    """Close, waiting at most so many seconds for the server; whether it answered."""
-    session.timeout = patience
-    try:
-        session.close()
-    except RaygradError:
-        return False  # gone, or it will close the session itself, since nobody uses it
-    return True
 
 
 def _with_company(output: Output) -> list[Output]:

@@ -30,14 +30,23 @@ class Tape(Builder):
     others is the same graph.
     """
 
-    def __init__(self, device: Device) -> None:
+    def __init__(self, device: Device, seed: int) -> None:
         super().__init__()
         self.device = device
         self._ids = itertools.count()
+        self._keys = np.random.default_rng(seed)
 
     def constant(self, value: npt.ArrayLike, dtype: npt.DTypeLike | DType | None = None) -> Tensor:
         """A leaf that holds a copy of `value`. Python floats become float32 unless `dtype` says otherwise."""
         return self.tensor(Output(self.given(_array(value, dtype))))
+
+    def random_key(self) -> Tensor:
+        """A key for one draw, as data: another draw is the same graph, and what runs again draws alike."""
+        return self.constant(self._keys.integers(0, 1 << 32, 4))
+
+    def stream(self) -> int:
+        """Each draw has a key of its own."""
+        return 0
 
     def add(self, operator: Operator, inputs: Sequence[Value] = ()) -> tuple[Tensor, ...]:
         """The outputs of one more use of `operator`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -323,6 +324,29 @@ def test_a_session_that_the_server_closed_is_opened_again(server: Running) -> No
     assert device.opened == 2
     device.close()
     assert not server.scheduler.sessions()
+
+
+def test_draws_are_data(device: Counting) -> None:
+    """Every draw is another, of the same graph; the backward pass sees what the forward pass drew."""
+    x = rg.tensor(np.ones(200, np.float32), requires_grad=True)
+    first, second = F.dropout(x), F.dropout(x)
+    assert set(first.tolist()) == {0.0, 2.0}
+    assert first.tolist() != second.tolist()
+    assert device.opened == 1
+    first.sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == first.tolist()
+    with rg.Device(backend="numpy") as again:  # of the same seed, the default
+        assert F.dropout(rg.tensor(x.numpy())).tolist() == first.tolist()
+    again.close()
+
+
+def test_a_device_is_entered_by_each_thread_for_itself(local: Counting) -> None:
+    other = rg.Device(backend="numpy")
+    with ThreadPoolExecutor(1) as pool, other:
+        assert pool.submit(lambda: rg.tensor(1.0).device).result() not in (local, other)
+        assert rg.tensor(1.0).device is other
+    assert rg.tensor(1.0).device is local
 
 
 def test_what_nobody_needs_is_let_go_of(local: Counting) -> None:
