@@ -14,7 +14,8 @@ import contextlib
 import queue
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import CancelledError, Future
+from concurrent import futures
+from concurrent.futures import Future
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
@@ -243,12 +244,11 @@ class _Feeder:
             self._unsettled.discard(item)
 
     def stop(self) -> None:
-        """Submit no more, and wait for what is on the way: afterwards the step does not change."""
+        """Submit no more, and wait for all that is on the way: afterwards the step does not change."""
         with self._lock:
             self._stopped = True
-        for future in list(self._unsettled):
-            with contextlib.suppress(Exception, CancelledError):
-                wait(future, self._timeout, "a mini-batch")
+        for future in futures.wait(self._unsettled, self._timeout).not_done:
+            future.cancel()
 
     def _feed(self) -> None:
         end: BaseException | None = None

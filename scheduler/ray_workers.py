@@ -52,7 +52,7 @@ EXHAUSTED = (ObjectStoreFullError, OutOfDiskError)
 
 
 class RayWorkers:
-    """The actors, by worker number. Losses are dealt with on a thread of its own, which may wait for Ray."""
+    """The actors, by worker number. Losses are dealt with on a thread of their own; others wait for Ray."""
 
     def __init__(
         self,
@@ -71,6 +71,8 @@ class RayWorkers:
         self._resources = {"num_cpus": cpus_per_worker, "num_gpus": _gpus(gpus_per_worker, count)}
         self._lock = threading.Lock()
         self._supervisor = ThreadPoolExecutor(1, thread_name_prefix="raygrad-supervisor")
+        # One each: a node may take all of its workers along, and nobody is to wait for another's process.
+        self._replacing = ThreadPoolExecutor(count, thread_name_prefix="raygrad-replacing")
         self._closed = False
         self._absent: set[int] = set()  # killed, and the replacement not yet admitted
         self._gone: set[int] = set()  # killed, and not replaced
@@ -102,7 +104,8 @@ class RayWorkers:
     def close(self) -> None:
         """Stop all workers."""
         self._closed = True
-        self._supervisor.shutdown(wait=True, cancel_futures=True)
+        for pool in (self._supervisor, self._replacing):
+            pool.shutdown(wait=True, cancel_futures=True)
         for actor in self._actors.values():
             ray.kill(actor)
 
@@ -147,7 +150,7 @@ class RayWorkers:
         log.warning("worker lost", worker=worker, reason=reason)
         ray.kill(actor)
         self.post(None, WorkerLost(worker, reason))
-        self._replace(worker, reason)
+        self._replacing.submit(self._replace, worker, reason)
 
     def _replace(self, worker: int, why: str) -> None:
         if reason := self._losses.too_many(worker, time.monotonic(), why):

@@ -8,7 +8,6 @@ for it: what has not begun is dropped then, but what belongs to a step stays in 
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor as Pool
 from concurrent.futures import Future
@@ -47,7 +46,8 @@ from .events import (
 from .machine import Layout, Machine
 from .ordering import InOrder
 from .plans import Plans
-from .promises import Promises, compute, settle, then
+from .promises import Promises, compute, then
+from .room import Room
 from .signature import Signature
 
 if TYPE_CHECKING:
@@ -70,11 +70,10 @@ class Session:
         self._machine: Machine | None = None
         self._plans = Plans(graph, options, scheduler)
         self._promises = Promises(id, lambda token: scheduler.post(id, Cancelled(token)))
-        self._waiting_for_room: list[Future[None]] = []
         self._taken: Deliver | None = None
-        self._lock = threading.Lock()
         self._started = False
-        self._order = InOrder(None if scheduler.cluster.inline else scheduler.planning)
+        self._room = Room(self._has_room)
+        self._order = InOrder(None if scheduler.cluster.inline else scheduler.planning, self._room.offer)
         self._used = scheduler.cluster.clock()  # when it was last asked for something, or answered
 
     # -- parameters ---------------------------------------------------------------------------
@@ -172,15 +171,11 @@ class Session:
         return then(delivered, self._merging, lambda parts: self._merge(parts, mean))
 
     def room(self) -> Future[None]:
-        """Done when the feeds kept for recovery leave room for another mini-batch."""
-        room: Future[None] = Future()
-        with self._lock:
-            machine = self._machine
-            if machine is None or machine.has_room:
-                room.set_result(None)
-            else:
-                self._waiting_for_room.append(room)
-        return room
+        """Done when another mini-batch may come.
+
+        The feeds kept for recovery must leave room for it, and none may wait, uncounted, for its plan.
+        """
+        return self._room.wait()
 
     # -- looking at it ------------------------------------------------------------------------
 
@@ -307,8 +302,7 @@ class Session:
                 self._promises.settle(command.token, command)
             else:
                 self._scheduler.cluster.execute(command)
-        if machine.has_room:
-            self._make_room()
+        self._room.offer()
 
     def _begin(self, machine: Machine) -> None:
         """The first mini-batch comes. Since the placement was decided, workers may have gone for good."""
@@ -328,7 +322,7 @@ class Session:
         machine = self._machine
         self._machine = self._taken = None  # snapshots may lie in memory that workers share with us
         self._scheduler.forget(self.id)
-        self._make_room()
+        self._room.open()
         for command in machine.close() if machine else ():
             self._scheduler.cluster.execute(command)
 
@@ -344,11 +338,9 @@ class Session:
             for answer in answers:
                 self._promises.settle(answer.token, answer.result, answer.error)
 
-    def _make_room(self) -> None:
-        with self._lock:
-            waiting, self._waiting_for_room = self._waiting_for_room, []
-        for room in waiting:
-            settle(room)
+    def _has_room(self) -> bool:
+        machine = self._machine
+        return not self._order.behind and (machine is None or machine.has_room)
 
     @property
     def _merging(self) -> Pool | None:

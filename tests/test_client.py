@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ import pytest
 import torch
 
 import raygrad as rg
+from raygrad.client.local import InProcess, open_in_process
 from raygrad.client.options import Options
 from raygrad.client.progress import counted
 from raygrad.client.session import Session
@@ -291,6 +292,23 @@ def test_an_error_of_the_programs_own_iterable(session: Session) -> None:
     with pytest.raises(ZeroDivisionError, match="of the program"):
         session.accumulate(breaking(), progress=False)
     assert session.gradients().indices == (0,)
+
+
+def test_all_that_is_on_the_way_gets_one_deadline() -> None:
+    """A server that is there and does not answer holds up the caller once, not once per mini-batch."""
+
+    class Silent(InProcess):
+        def __init__(self) -> None:
+            opened = open_in_process(mean_square(), SessionOptions(), "numpy", 1)
+            super().__init__(opened._session, opened._scheduler)
+            self.step_batch = lambda batch, step=None: Future()
+
+    session = Session(Silent(), mean_square(), timeout=0.2)
+    begin = time.monotonic()
+    with pytest.raises(DeadlineError):
+        session.accumulate(mini_batches(30), progress=False)
+    assert time.monotonic() - begin < 3.0
+    session.close()
 
 
 def test_a_closed_session(open_session: Open) -> None:

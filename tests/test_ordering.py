@@ -25,21 +25,23 @@ def test_what_is_quick_waits_for_what_is_long() -> None:
         done.append("long")
 
     with ThreadPoolExecutor(1) as thread:
-        order = InOrder(thread)
+        order = InOrder(thread, lambda: done.append("caught up"))
         order.submit(lambda: done.append("at once"), is_long=False)
         assert done == ["at once"]
         order.submit(long, is_long=True)
         order.submit(lambda: done.append("behind"), is_long=False)
         order.submit(last.set, is_long=False)
         assert done == ["at once"]
+        assert order.behind
         release.set()
         assert last.wait(DEADLINE)
-    assert done == ["at once", "long", "behind"]
+    assert done == ["at once", "long", "behind", "caught up"]
+    assert not order.behind
 
 
 def test_nothing_waits_for_what_has_failed() -> None:
     with ThreadPoolExecutor(1) as thread:
-        order = InOrder(thread)
+        order = InOrder(thread, lambda: None)
         order.submit(fail, is_long=True)
     done: list[int] = []
     order.submit(lambda: done.append(1), is_long=False)  # its thread has ended: only the caller can do it
@@ -49,5 +51,5 @@ def test_nothing_waits_for_what_has_failed() -> None:
 @pytest.mark.parametrize("is_long", [True, False])
 def test_without_a_thread_the_caller_does_it(is_long: bool) -> None:
     done: list[int] = []
-    InOrder(None).submit(lambda: done.append(threading.get_ident()), is_long=is_long)
+    InOrder(None, fail).submit(lambda: done.append(threading.get_ident()), is_long=is_long)
     assert done == [threading.get_ident()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, partial
@@ -15,7 +16,7 @@ from ray import cloudpickle
 import raygrad as rg
 from raygrad.client import networks
 from raygrad.proto.errors import ResourceError
-from raygrad.scheduler.events import Close
+from raygrad.scheduler.events import Close, ClusterEvent, WorkerLost
 from raygrad.scheduler.ray_cluster import RayCluster
 from raygrad.scheduler.scheduler import Budgets, Scheduler
 from raygrad.scheduler.session import Session
@@ -174,6 +175,36 @@ def test_a_worker_that_cannot_prepare_is_replaced_alone(
     assert not armed.exists(), "nobody failed"
     assert len(blamed) == 1
     require_recovered(session, gradients)
+
+
+def test_workers_that_go_together_are_all_missed_at_once(
+    arena: Arena, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long it takes to start another process for the first of them."""
+    cluster = arena.scheduler.cluster
+    assert isinstance(cluster, RayCluster)
+    missed: list[int] = []
+    all_missed, post, replace = threading.Event(), cluster._workers.post, cluster._workers._replace
+
+    def listen(session: str | None, event: ClusterEvent) -> None:
+        if isinstance(event, WorkerLost):
+            missed.append(event.worker)
+        if len(missed) == len(cluster.workers):
+            all_missed.set()
+        post(session, event)
+
+    def slow(worker: int, reason: str) -> None:
+        assert all_missed.wait(DEADLINE)
+        replace(worker, reason)
+
+    monkeypatch.setattr(cluster._workers, "post", listen)
+    monkeypatch.setattr(cluster._workers, "_replace", slow)
+    for worker in cluster.workers:
+        cluster._workers.lose(worker, cluster._workers[worker], "a node is gone")
+    assert all_missed.wait(DEADLINE)
+    gradients = accumulate(session := arena.open(), work_().batches)
+    assert digest(gradients) == expected()
+    session.close()
 
 
 def test_a_session_that_ends_while_its_workers_are_away_leaves_no_references(arena: Arena) -> None:

@@ -16,8 +16,10 @@ from raygrad.proto.errors import (
     WorkerLostError,
 )
 from raygrad.proto.messages import MiniBatch, SessionOptions
+from raygrad.proto.plan import Plan, PlanKey
 from raygrad.scheduler.events import Close, Run, WorkerCommand
 from raygrad.scheduler.local_cluster import Faults, LocalCluster
+from raygrad.scheduler.plans import Plans
 from raygrad.scheduler.scheduler import Budgets, Scheduler
 from raygrad.scheduler.session import Session
 
@@ -61,6 +63,31 @@ def test_who_waits_for_room_when_a_session_ends_waits_no_longer(scheduler: Sched
     assert session.room().done()
     with pytest.raises(SessionNotFoundError):
         session.step_batch(batch(1))
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_there_is_no_room_while_mini_batches_wait_for_their_plan(
+    fails: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing counts them yet."""
+    scheduler = Scheduler(Threaded(1, "numpy"))
+    session = opened(scheduler)
+    go_on, make = threading.Event(), Plans.get
+
+    def slow(plans: Plans, key: PlanKey) -> Plan:
+        assert go_on.wait(DEADLINE)
+        if fails:
+            raise ResourceError("no room")
+        return make(plans, key)
+
+    monkeypatch.setattr(Plans, "get", slow)
+    asked = session.step_batch(batch())
+    room = session.room()
+    assert not room.done()
+    go_on.set()
+    room.result(DEADLINE)
+    assert isinstance(asked.exception(DEADLINE), ResourceError if fails else type(None))
+    scheduler.close()
 
 
 def test_who_waits_for_room_no_longer_disturbs_nobody(scheduler: Scheduler) -> None:
