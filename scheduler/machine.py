@@ -71,6 +71,7 @@ class Layout:
     feed_budget: int = 1 << 30  # bytes of feeds kept until their contributions are safe
     call_timeout: float = 600.0  # seconds until a silent worker is declared lost
     worker_memory: int = 1 << 40  # bytes that each worker may use
+    leased_elsewhere: Callable[[int], int] = lambda worker: 0  # bytes that other sessions' leases keep there
 
     @property
     def has_parameters(self) -> bool:

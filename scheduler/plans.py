@@ -41,7 +41,8 @@ class Spread:
 class Plans:
     """A cache of plans by key. Thread-safe."""
 
-    def __init__(self, graph: Graph, options: SessionOptions, scheduler: Scheduler) -> None:
+    def __init__(self, session: str, graph: Graph, options: SessionOptions, scheduler: Scheduler) -> None:
+        self._session = session
         self._graph = graph.prune(graph.outputs.values())
         self._options = options
         self._scheduler = scheduler
@@ -70,9 +71,16 @@ class Plans:
                 check_bound(self._graph.bind(dict(key.sizes)), self._scheduler.budgets.limits)
                 spread = self._decide(dict(key.sizes))
                 plan = make_plan(self._graph, spread.placement, key)
-                admit(plan, spread.owned, self._options.accumulation == "exact", self.worker_memory)
+                self._admit(plan, spread)
                 self._plans[key] = plan
             return self._plans[key]
+
+    def _admit(self, plan: Plan, spread: Spread) -> None:
+        memory = self.worker_memory
+        needed = admit(plan, spread.owned, self._options.accumulation == "exact", memory)
+        by_worker = {worker: needed[stage] for row in spread.workers for stage, worker in enumerate(row)}
+        open_ = {session.id for session in self._scheduler.sessions()}
+        self._scheduler.reservations.reserve(self._session, by_worker, memory, open_)
 
     @property
     def worker_memory(self) -> int:

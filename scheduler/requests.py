@@ -81,7 +81,10 @@ class Requests:
                 f"step {machine.step} is closed: mini-batch {index} came after its gradients were asked"
             )
         if event.plan.key.mode is Mode.FORWARD:
-            admit_lease(event.plan, self._leased_bytes(event.plan.stages), machine.layout.worker_memory)
+            stages = range(event.plan.stages)
+            held = [self._leased_bytes(stage) for stage in stages]
+            others = [self._leased_elsewhere(stage) for stage in stages]
+            admit_lease(event.plan, held, others, machine.layout.worker_memory)
         batch = machine.batches[index] = self._batch(event, index)
         machine.feed_bytes += batch.feed_bytes
         if event.plan.key.mode is Mode.FORWARD:
@@ -90,10 +93,19 @@ class Requests:
         machine.waiting.append(batch)
         machine.snapshots.press_for_room()
 
-    def _leased_bytes(self, stages: int) -> list[int]:
-        """What the leases keep, by stage, if one replica held them all."""
+    def _leased_bytes(self, stage: int) -> int:
+        """What the leases keep on a stage, if one replica held them all."""
         plans = [self.machine.batches[index].forward for index in self.machine.leases.values()]
-        return [sum(plan.saved_bytes[stage] for plan in plans) for stage in range(stages)]
+        return sum(plan.saved_bytes[stage] for plan in plans)
+
+    def _leased_elsewhere(self, stage: int) -> int:
+        """What the leases of other sessions keep on the fullest of the stage's workers."""
+        elsewhere = self.machine.layout.leased_elsewhere
+        return max(elsewhere(slot.worker) for slot in self.machine.slots() if slot.stage == stage)
+
+    def leased_on(self, worker: int) -> int:
+        """What the leases of this session keep on a worker."""
+        return sum(self._leased_bytes(slot.stage) for slot in self.machine.slots() if slot.worker == worker)
 
     def _batch(self, event: Received, index: int) -> Batch:
         run = RunKey(self.machine.layout.session, self.machine.step, index, -1)

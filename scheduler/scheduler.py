@@ -30,6 +30,7 @@ from raygrad.proto.messages import ServerInfo, SessionOptions
 
 from .cluster import Cluster
 from .events import DeadlinePassed, WorkerJoined
+from .reservations import Reservations
 from .session import Session, SessionEvent
 
 log = structlog.get_logger("raygrad.scheduler")
@@ -54,6 +55,7 @@ class Scheduler:
     def __init__(self, cluster: Cluster, budgets: Budgets | None = None) -> None:
         self.cluster = cluster
         self.budgets = budgets or Budgets()
+        self.reservations = Reservations()
         self._sessions: dict[str, Session] = {}
         self._created: dict[str, tuple[bytes, SessionOptions, Session]] = {}  # by request id
         self._queue: queue.SimpleQueue[Item] = queue.SimpleQueue()

@@ -68,7 +68,7 @@ class Session:
         self._signature = Signature(graph, options.loss)
         self._tensors: dict[str, Array] = {}
         self._machine: Machine | None = None
-        self._plans = Plans(graph, options, scheduler)
+        self._plans = Plans(id, graph, options, scheduler)
         self._promises = Promises(id, lambda token: scheduler.post(id, Cancelled(token)))
         self._taken: Deliver | None = None
         self._started = False
@@ -204,6 +204,14 @@ class Session:
         """The workers that the session lives on."""
         machine = self._machine
         return tuple(slot.worker for slot in machine.slots()) if machine else ()
+
+    def leased_on(self, worker: int) -> int:
+        """Bytes of activations that leases keep on a worker."""
+        machine = self._machine
+        return machine.requests.leased_on(worker) if machine else 0
+
+    def _leased_elsewhere(self, worker: int) -> int:
+        return sum(other.leased_on(worker) for other in self._scheduler.sessions() if other is not self)
 
     @property
     def next_deadline(self) -> float | None:
@@ -380,6 +388,7 @@ class Session:
             budgets.feed_budget,
             budgets.call_timeout,
             self._plans.worker_memory,
+            self._leased_elsewhere,
         )
         return Machine(layout)
 
