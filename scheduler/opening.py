@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,6 +14,8 @@ from raygrad.proto.errors import ConfigurationError, ResourceError
 from .config import Settings
 from .local_cluster import LocalCluster
 from .scheduler import Budgets, Scheduler
+
+CONNECT_SECONDS = 5.0
 
 log = structlog.get_logger("raygrad")
 
@@ -34,11 +37,23 @@ def opened(settings: Settings) -> Iterator[Scheduler]:
         stop_ray()
 
 
+def _require_listener(address: str) -> None:
+    """`ResourceError` if nothing listens at HOST:PORT: Ray itself tries for minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdecimal():
+        return  # "auto", or what Ray will refuse by itself
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as exc:
+        raise ResourceError(f"no Ray answers at {address}: {exc}") from exc
+
+
 def _reach_ray(settings: Settings) -> None:
     """Join the Ray at the address; "local" starts one on this machine, "auto" only if none is running."""
     from .ray_workers import start_ray
 
     if settings.ray != "local":
+        _require_listener(settings.ray)
         try:
             start_ray(settings.ray)
             return

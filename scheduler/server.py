@@ -72,10 +72,16 @@ class Server:
 
     def _serve_metrics(self) -> None:
         if self._settings.metrics_port is not None:
-            port, running = self._service.metrics.serve(self._settings.metrics_port)
+            port, running = self._metrics_server(self._settings.metrics_port)
             self._end.enter_context(running)
             self.metrics_address = f"http://127.0.0.1:{port}/metrics"
             log.info("metrics", address=self.metrics_address)
+
+    def _metrics_server(self, port: int) -> tuple[int, contextlib.AbstractContextManager[None]]:
+        try:
+            return self._service.metrics.serve(port)
+        except OSError as exc:
+            raise ConfigurationError(f"metrics_port: cannot listen on {port}: {exc.strerror}") from exc
 
     async def stop(self) -> None:
         """Drain, then close: refuse what begins something, let what runs end within `drain_seconds`, stop."""

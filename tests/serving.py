@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy.typing as npt
 
 import raygrad as rg
 from raygrad.scheduler.config import load
-from raygrad.scheduler.events import Place, WorkerCommand
+from raygrad.scheduler.events import Place, Run, WorkerCommand
 from raygrad.scheduler.local_cluster import LocalCluster
 from raygrad.scheduler.scheduler import Scheduler
 from raygrad.scheduler.server import Server
@@ -66,6 +67,31 @@ class Threaded(LocalCluster):
     def flush(self) -> None:
         while self.pump():
             pass
+
+
+class Busy:
+    """A cluster whose workers stop before every call until `go_on`; remembers which calls ran."""
+
+    def __init__(self, cluster: LocalCluster) -> None:
+        self.ran: list[int] = []
+        self.reached, self._go_on = threading.Event(), threading.Event()
+        cluster.before_run = self._wait
+
+    def go_on(self) -> None:
+        self._go_on.set()
+
+    def _wait(self, run: Run) -> None:
+        self.ran.append(run.key.run.index)
+        self.reached.set()
+        assert self._go_on.wait(DEADLINE)
+
+
+def eventually(done: Callable[[], bool]) -> None:
+    """Wait for what another thread does; there is nothing to be told by."""
+    end = time.monotonic() + DEADLINE
+    while not done():
+        assert time.monotonic() < end
+        threading.Event().wait(0.01)
 
 
 @dataclass

@@ -1,12 +1,15 @@
 """The command line: a server as a process of its own, plans, the doctor, and where settings come from."""
 
 import contextlib
+import itertools
 import queue
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +18,7 @@ import pytest
 from typer.testing import CliRunner
 
 import raygrad as rg
-from raygrad.proto.errors import ConfigurationError
+from raygrad.proto.errors import ConfigurationError, DeadlineError, UnavailableError
 from raygrad.scheduler.cli import app
 from raygrad.scheduler.config import is_loopback, load
 from tests.serving import DEADLINE, mean_square, mini_batches, weights
@@ -63,6 +66,7 @@ def test_serve_until_a_signal(number: signal.Signals) -> None:
         (("--tls-cert", __file__), "tls_key"),
         (("--token-file", "missing"), "missing"),
         (("--config", "missing.toml"), "missing.toml"),
+        (("--insecure", "--listen", "203.0.113.1:0"), "203.0.113.1"),  # an address of no machine
     ],
 )
 def test_serve_refuses(options: tuple[str, ...], words: str, tmp_path: Path) -> None:
@@ -76,7 +80,7 @@ def test_serve_refuses(options: tuple[str, ...], words: str, tmp_path: Path) -> 
         text=True,
         timeout=60,
     )
-    assert done.returncode == 1
+    assert done.returncode == 1, done.stderr
     assert done.stdout == ""
     assert words in done.stderr
     assert "Traceback" not in done.stderr
@@ -90,6 +94,36 @@ def test_an_address_in_use_is_refused() -> None:
             assert nothing == ""
             _, logs = second.communicate(timeout=60)
             assert (second.returncode, address in logs) == (1, True)
+
+
+def test_ports_of_others() -> None:
+    """Somebody else listens on the port for metrics; nobody where Ray should be."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        metrics = ("--ray", "none", "--backend", "numpy", "--listen", "127.0.0.1:0", "--metrics-port")
+        with serving(*metrics, str(port)) as (first, _):
+            _, logs = first.communicate(timeout=60)
+    assert (first.returncode, f"metrics_port: cannot listen on {port}" in logs) == (1, True)
+    assert "Traceback" not in logs
+    with serving("--ray", f"127.0.0.1:{port}", "--listen", "127.0.0.1:0") as (second, _):
+        _, logs = second.communicate(timeout=60)
+    assert (second.returncode, f"no Ray answers at 127.0.0.1:{port}" in logs) == (1, True)
+
+
+def test_a_server_that_is_killed() -> None:
+    """Its clients get a typed error within their deadline."""
+    with serving("--ray", "none", "--listen", "127.0.0.1:0", "--backend", "numpy") as (process, ready):
+        session = rg.connect(ready.split()[4], mean_square(), timeout=3.0)
+        session.put(weights())
+        results = session.stream(mini_batches(200))
+        next(results)
+        process.kill()
+        process.wait(timeout=60)
+        begin = time.monotonic()
+        with pytest.raises((UnavailableError, DeadlineError)):
+            for _ in itertools.chain(results, iter(session.gradients, None)):
+                pass
+        assert time.monotonic() - begin < 10.0
 
 
 @pytest.mark.ray

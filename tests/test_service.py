@@ -29,7 +29,17 @@ from raygrad.proto.v1.status import from_code, from_message, from_status
 from raygrad.proto.v1.tensors import Unpacker, pack
 from raygrad.scheduler.answers import Answers
 from tests.documents import changed, with_node
-from tests.serving import DEADLINE, Running, mean_square, mini_batches, running, weights
+from tests.serving import (
+    DEADLINE,
+    Busy,
+    Running,
+    Threaded,
+    eventually,
+    mean_square,
+    mini_batches,
+    running,
+    weights,
+)
 
 Array = npt.NDArray[Any]
 Code = grpc.StatusCode
@@ -608,6 +618,28 @@ def test_a_drain_refuses_what_begins_and_serves_what_ends() -> None:
             refusal(begin, Code.UNAVAILABLE, "UnavailableError")
         caller.backward(lease)
         assert caller.gradients(expect_count=1).keys() == {"w"}
+
+
+def test_a_stop_waits_for_what_runs() -> None:
+    """The mini-batch under way is answered, its stream ends as unavailable, and then the server is gone."""
+    cluster = Threaded(1, "numpy")
+    with running(cluster=cluster) as server, grpc.insecure_channel(server.address) as channel:
+        caller = Caller(rpc.GraphServiceStub(channel), mean_square())  # type: ignore[no-untyped-call]
+        caller.put(weights())
+        busy = Busy(cluster)
+        request = batch(0)
+        request.session_id = caller.id
+        replies = caller.service.Accumulate(iter([request]), timeout=DEADLINE)
+        assert busy.reached.wait(DEADLINE)
+        stopping = threading.Thread(target=server.stop)
+        stopping.start()
+        eventually(lambda: server.server._service._draining)
+        refusal(lambda: caller.forward(feeds()), Code.UNAVAILABLE, "UnavailableError")
+        assert stopping.is_alive()
+        busy.go_on()
+        assert next(replies).index == 0
+        stopping.join(DEADLINE)
+        assert not stopping.is_alive()
 
 
 # -- repeated requests ----------------------------------------------------------------------------

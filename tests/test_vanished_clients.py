@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,27 +13,19 @@ import raygrad as rg
 from raygrad.proto.v1 import raygrad_pb2 as pb
 from raygrad.proto.v1 import raygrad_pb2_grpc as rpc
 from raygrad.proto.v1.tensors import pack
-from raygrad.scheduler.events import Run
 from raygrad.scheduler.local_cluster import LocalCluster
 
-from .serving import DEADLINE, Running, Threaded, mean_square, mini_batches, running, weights
-
-
-class Busy:
-    """A cluster whose workers stop before every call until `go_on`; remembers which calls ran."""
-
-    def __init__(self, cluster: LocalCluster) -> None:
-        self.ran: list[int] = []
-        self.reached, self._go_on = threading.Event(), threading.Event()
-        cluster.before_run = self._wait
-
-    def go_on(self) -> None:
-        self._go_on.set()
-
-    def _wait(self, run: Run) -> None:
-        self.ran.append(run.key.run.index)
-        self.reached.set()
-        assert self._go_on.wait(DEADLINE)
+from .serving import (
+    DEADLINE,
+    Busy,
+    Running,
+    Threaded,
+    eventually,
+    mean_square,
+    mini_batches,
+    running,
+    weights,
+)
 
 
 @contextmanager
@@ -56,14 +46,6 @@ def forward(service: Any, session: str, keep: bool = False) -> Any:
     feeds = next(pack(mini_batches(2)[0]))
     request = pb.ForwardRequest(session_id=session, keep=keep, feeds=feeds)
     return service.Forward(iter([request]), timeout=DEADLINE)
-
-
-def eventually(done: Callable[[], bool]) -> None:
-    """Wait for what another thread does; there is nothing to be told by."""
-    end = time.monotonic() + DEADLINE
-    while not done():
-        assert time.monotonic() < end
-        threading.Event().wait(0.01)
 
 
 @pytest.mark.parametrize("kind", [LocalCluster, Threaded])
