@@ -106,6 +106,8 @@ def serve(
     ray: Annotated[str | None, _setting("ray")] = None,
     workers: Annotated[int | None, _setting("workers")] = None,
     backend: Annotated[str | None, _setting("backend")] = None,
+    gpus_per_worker: Annotated[float | None, _setting("gpus_per_worker")] = None,
+    join_seconds: Annotated[float | None, _setting("join_seconds")] = None,
     token_file: Annotated[Path | None, _setting("token_file")] = None,
     tls_cert: Annotated[Path | None, _setting("tls_cert")] = None,
     tls_key: Annotated[Path | None, _setting("tls_key")] = None,
@@ -156,7 +158,7 @@ def plan(
         found = predict(_read(document), _sizes(size or []), options, workers, backend)
     typer.echo(found.text)
     if svg is not None:
-        svg.write_text(found.svg)
+        _write(svg, found.svg)
         typer.echo(f"drawn in {svg}")
 
 
@@ -182,7 +184,7 @@ def show(
     typer.echo(str(graph if code else graph.summary()))
     for path, drawn in ((svg, graph.svg), (dot, graph.dot)):
         if path is not None:
-            path.write_text(drawn())
+            _write(path, drawn())
             typer.echo(f"drawn in {path}")
 
 
@@ -193,6 +195,13 @@ def _named(document: Path) -> Iterator[None]:
         yield
     except DocumentError as exc:
         raise ConfigurationError(f"{document} holds no graph as `rg.encode` writes it: {exc}") from exc
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text)
+    except OSError as exc:
+        raise ConfigurationError(f"{path} cannot be written: {exc.strerror}") from exc
 
 
 def _read(path: Path) -> bytes:

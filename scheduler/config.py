@@ -32,6 +32,10 @@ class Settings(BaseSettings):
     )
     workers: int = Field(2, ge=1, le=4096, description="workers to start")
     backend: Backend = Field("auto", description="what the workers compute with")
+    gpus_per_worker: float | None = Field(
+        None, ge=0, description="GPUs of each worker on Ray; one if Ray has enough of them now"
+    )
+    join_seconds: float = Field(60.0, gt=0, description="how long Ray may take to start the workers")
     token_file: FilePath | None = Field(None, description="a file with the token that clients must send")
     tls_cert: FilePath | None = Field(None, description="the server's certificate chain, PEM")
     tls_key: FilePath | None = Field(None, description="its private key, PEM")

@@ -32,7 +32,13 @@ def opened(settings: Settings) -> Iterator[Scheduler]:
 
     _reach_ray(settings)
     try:
-        yield Scheduler(RayCluster(settings.workers, settings.backend), budgets)
+        cluster = RayCluster(
+            settings.workers,
+            settings.backend,
+            gpus_per_worker=settings.gpus_per_worker,
+            join_timeout=settings.join_seconds,
+        )
+        yield Scheduler(cluster, budgets)
     finally:
         stop_ray()
 

@@ -197,6 +197,12 @@ def test_show_draws(document: Path, tmp_path: Path) -> None:
     assert (svg.read_text(), dot.read_text()) == (whole.svg(), whole.dot())
 
 
+def test_a_picture_that_cannot_be_written(document: Path) -> None:
+    done = CliRunner().invoke(app, ["plan", str(document), "--size", "N=4", "--svg", "/nowhere/plan.svg"])
+    assert isinstance(done.exception, ConfigurationError)
+    assert "/nowhere/plan.svg cannot be written" in str(done.exception)
+
+
 @pytest.mark.parametrize("command", ["plan", "show"])
 def test_no_document(command: str, tmp_path: Path) -> None:
     (tmp_path / "text").write_text("hello")

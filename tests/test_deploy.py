@@ -1,6 +1,7 @@
 """The deployment files: one version in a cluster, a health check that tells."""
 
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ import grpc
 import pytest
 import yaml
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+from raygrad.scheduler.config import load
 
 ROOT = Path(__file__).resolve().parent.parent
 HEALTHCHECK = ROOT / "deploy" / "healthcheck.py"
@@ -28,8 +31,15 @@ def test_the_cluster_runs_the_pinned_ray() -> None:
 
 def test_the_cluster_starts_the_server_on_its_head_only() -> None:
     cluster = yaml.safe_load((ROOT / "deploy" / "cluster.yaml").read_text())
-    assert any("raygrad serve" in command for command in cluster["head_start_ray_commands"])
+    (serve,) = (command for command in cluster["head_start_ray_commands"] if "raygrad serve" in command)
     assert not any("raygrad serve" in command for command in cluster["worker_start_ray_commands"])
+    words = shlex.split(serve)
+    options = words[words.index("serve") + 1 : words.index(">")]
+    settings = load(**{k[2:].replace("-", "_"): v for k, v in zip(options[::2], options[1::2], strict=True)})
+    gpu = cluster["available_node_types"]["gpu"]
+    assert settings.workers == gpu["min_workers"]
+    assert settings.gpus_per_worker == gpu["resources"]["GPU"]  # Ray knows of none yet when the server starts
+    assert settings.join_seconds >= 900  # until the nodes are there
 
 
 def test_constraints_name_versions_only() -> None:

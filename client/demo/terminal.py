@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from raygrad.proto.errors import ConfigurationError
 from raygrad.proto.messages import PlanSummary
 
 from .training import Recipe
@@ -26,7 +27,10 @@ class Terminal:
 
     def plan(self, plan: PlanSummary, svg: Path) -> None:
         """The plan as a table, and as a picture in a file."""
-        svg.write_text(plan.svg)
+        try:
+            svg.write_text(plan.svg)
+        except OSError as exc:
+            raise ConfigurationError(f"{svg} cannot be written: {exc.strerror}") from exc
         self.say(plan.text)
         for worker in plan.workers:
             self.say(f"  {worker}")
