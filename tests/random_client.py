@@ -27,12 +27,16 @@ INDICES = range(16)
 
 
 class Reference:
-    """What gradients and outputs must be: on one worker, where nothing fails."""
+    """What gradients and outputs must be: on one worker, where nothing fails.
+
+    It takes its steps with the client, since random numbers depend on the step's.
+    """
 
     def __init__(self, work: Work, backend: str) -> None:
         self._work = work
         self._scheduler = Scheduler(LocalCluster(1, backend))
         self._session = work.open(self._scheduler, even_placement(work.graph, 1))
+        self._added: set[int] = set()
 
     def put(self, parameters: dict[str, Array]) -> None:
         self._session.put(parameters).result(0)
@@ -40,15 +44,26 @@ class Reference:
     def outputs(self, batch: MiniBatch) -> str:
         return digest_of(self._session.forward(batch.feeds).result(0))
 
-    def gradients(self, contributions: dict[int, Contribution], mean: bool) -> str:
-        for each in contributions.values():
-            batch = each.batch
-            if each.cotangent is None:
-                self._session.step_batch(batch).result(0)
-                continue
-            kept = self._session.forward(batch.feeds, keep=True, index=batch.index, weight=batch.weight)
-            self._session.backward(kept.result(0).lease, {"loss": each.cotangent}).result(0)
+    def read(self, contributions: dict[int, Contribution]) -> str:
+        """The gradients of these mini-batches, among them all those of earlier reads."""
+        for index in contributions.keys() - self._added:
+            self._add(contributions[index])
+        return digest(self._session.gradients(keep_open=True, expect=contributions.keys()).result(0))
+
+    def take(self, contributions: dict[int, Contribution], mean: bool) -> str:
+        """The same at the end of the step."""
+        self.read(contributions)
+        self._added.clear()
         return digest(self._session.gradients(mean=mean).result(0))
+
+    def _add(self, each: Contribution) -> None:
+        batch = each.batch
+        self._added.add(batch.index)
+        if each.cotangent is None:
+            self._session.step_batch(batch).result(0)
+            return
+        kept = self._session.forward(batch.feeds, keep=True, index=batch.index, weight=batch.weight)
+        self._session.backward(kept.result(0).lease, {"loss": each.cotangent}).result(0)
 
     def close(self) -> None:
         self._scheduler.close()
@@ -210,14 +225,11 @@ class Client:
 
     def begin(self, taken: Future[Gradients] | None) -> None:
         """The step is over: its bits are right; the next one has other parameters."""
+        reads = [future.result(0) for future in self.reads if _succeeded(future)]
+        for found in sorted(reads, key=lambda found: len(found.indices)):  # what is committed only grows
+            assert digest(found) == self.reference.read({i: self.sent[i] for i in found.indices})
         if taken is not None:
-            assert digest(taken.result(0)) == self.reference.gradients(self.sent, self._mean)
-        for future in self.reads:
-            if _succeeded(future):
-                found = future.result(0)
-                part = {i: self.sent[i] for i in found.indices if i in self.sent}
-                if part.keys() == set(found.indices):  # else some were released, or failed, later
-                    assert digest(found) == self.reference.gradients(part, False)
+            assert digest(taken.result(0)) == self.reference.take(self.sent, self._mean)
         for kept in (self.sent, self.asked, self.forwards, self.reads):
             kept.clear()
         new = {name: a * self.rng.choice([1.0, -1.0, 0.5]) for name, a in self.work.parameters.items()}
