@@ -192,6 +192,11 @@ def test_normalization(case: Case, backend: Backend) -> None:
             for mode in ("constant", "reflect", "replicate", "circular")
         ),
         (
+            lambda x: f.pad(x, [(0, 0), (4, -6), (-1, 3)], mode="replicate"),
+            lambda t: tf.pad(t, (-1, 3, 4, -6), mode="replicate"),
+            (ROWS,),
+        ),
+        (
             lambda x: f.pad(x, [(0, 0), (1, -2), (-1, 3)], 1.5),
             lambda t: tf.pad(t, (-1, 3, 1, -2), value=1.5),
             (ROWS,),

@@ -50,6 +50,7 @@ Arrays = tuple[Array, ...]
         ("poisson_nll_loss", (X,), (COUNTS,), {"full": True}),
         ("poisson_nll_loss", (P,), (COUNTS,), {"log_input": False}),
         ("gaussian_nll_loss", (X, Y, P), (), {"full": True}),
+        ("gaussian_nll_loss", (X, Y, P[:, 0]), (), {}),
         ("hinge_embedding_loss", (X,), (SIGNS,), {"margin": 0.4}),
         ("soft_margin_loss", (X,), (SIGNS,), {}),
         ("multilabel_soft_margin_loss", (X, Q), (), {}),
@@ -149,6 +150,12 @@ def test_weights(ours: Ours, theirs: Theirs, arrays: Arrays, reduction: str) -> 
             lambda a, b: f.cosine_similarity(a, b, 0, eps=0.1),
             lambda a, b: tf.cosine_similarity(a, b, 0, eps=0.1),
             (X, Y),
+        ),
+        (f.cosine_similarity, tf.cosine_similarity, (X, Y[:1])),
+        (
+            lambda a, b: f.cosine_similarity(a, b, 0),
+            lambda a, b: tf.cosine_similarity(a, b, 0),
+            (X, Y[:, :1]),
         ),
         (f.pairwise_distance, tf.pairwise_distance, (X, Y)),
         (

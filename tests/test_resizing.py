@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import onnx.reference
 import pytest
+import torch
 import torch.nn.functional as tf
 
 from raygrad.client import functions as f
@@ -142,6 +143,19 @@ def test_adaptive_pooling(x: Array, sizes: Any, backend: Backend) -> None:
     largest = (tf.adaptive_max_pool1d, tf.adaptive_max_pool2d, tf.adaptive_max_pool3d)[x.ndim - 3]
     compare(lambda v: f.adaptive_avg_pool(v, sizes), lambda t: average(t, sizes), (x,), backend)
     compare(lambda v: f.adaptive_max_pool(v, sizes), lambda t: largest(t, sizes), (x,), backend)
+
+
+@pytest.mark.parametrize(("x", "sizes"), [(SIGNAL, 3), (SIGNAL, 4), (IMAGES, (3, 4)), (VOLUME, (2, 3, 2))])
+def test_where_adaptive_pooling_finds_the_largest(x: Array, sizes: Any) -> None:
+    largest = (tf.adaptive_max_pool1d, tf.adaptive_max_pool2d, tf.adaptive_max_pool3d)[x.ndim - 3]
+    builder = Builder()
+    y, indices = f.adaptive_max_pool_with_indices(builder.input("x", x.shape, "float64"), sizes)
+    builder.output("y", y)
+    builder.output("indices", indices)
+    found = evaluate(builder.graph(), {"x": x}, NUMPY)
+    wanted = largest(torch.tensor(x), sizes, return_indices=True)
+    np.testing.assert_array_equal(found["y"], wanted[0].numpy())
+    np.testing.assert_array_equal(found["indices"], wanted[1].numpy())
 
 
 def test_adaptive_pooling_of_an_axis_longer_than_a_constant_holds() -> None:

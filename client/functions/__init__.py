@@ -118,6 +118,7 @@ from .patches import channel_shuffle, fold, pixel_shuffle, pixel_unshuffle, slid
 from .pooling import (
     adaptive_avg_pool,
     adaptive_max_pool,
+    adaptive_max_pool_with_indices,
     avg_pool,
     global_avg_pool,
     global_lp_pool,
@@ -176,6 +177,7 @@ __all__ = [
     "acosh",
     "adaptive_avg_pool",
     "adaptive_max_pool",
+    "adaptive_max_pool_with_indices",
     "all",
     "any",
     "arange",

@@ -147,10 +147,11 @@ def gaussian_nll_loss(
 ) -> Value:
     """The negative log-likelihood of the target under normal distributions; variances are at least `eps`.
 
-    `full` adds the constant log(2π) / 2.
+    The variances have the shape of x, or that without its last axis. `full` adds the constant log(2π) / 2.
     """
     if eps <= 0:
         raise ConfigurationError(f"eps of gaussian_nll_loss must be above 0, got {eps}")
-    bounded = maximum(variance, eps)
+    per_row = variance.shape == x.shape[:-1] and x.rank > 0
+    bounded = maximum(variance.reshape((*variance.shape, 1)) if per_row else variance, eps)
     losses = 0.5 * (log(bounded) + (x - target).square() / bounded)
     return reduced(losses + 0.5 * math.log(2.0 * math.pi) if full else losses, reduction)

@@ -65,7 +65,7 @@ def group_norm(
         raise TypeMismatchError(f"group_norm: the channels of {x.type} do not make {groups} groups")
     within = (channels // groups, *x.shape[2:])
     # As one axis, where its size can be written: a backend may lay four and five axes channels-last.
-    inner = within if names_in(within) else (-1,)
+    inner = within if names_in(within) else (x.type.of_shape(within).elements,)
     grouped = x.reshape((x.shape[0], groups, *inner))
     normal = node(LayerNorm(len(inner), eps), grouped).reshape(x.shape)
     return _per_channel(normal, weight, bias)

@@ -24,16 +24,15 @@ def pad(
     """
     if len(widths) != x.rank:
         raise TypeMismatchError(f"pad needs {x.rank} pairs of widths for {x.type}, got {len(widths)}")
-    cropped = _cropped(x, widths)
     before, after = (tuple(max(w[side], 0) for w in widths) for side in (0, 1))
     if mode == "constant":
-        return node(Pad(before, after, value), cropped)
+        return _cropped(node(Pad(before, after, value), x), widths)
     if mode not in _RULES:
         raise ConfigurationError(f"padding mode must be 'constant' or one of {[*_RULES]}, got {mode!r}")
     for axis, (low, high) in enumerate(zip(before, after, strict=True)):
         if low or high:
-            cropped = _RULES[mode](cropped, axis, low, high)
-    return cropped
+            x = _RULES[mode](x, axis, low, high)
+    return _cropped(x, widths)
 
 
 def _cropped(x: Value, widths: Sequence[tuple[int, int]]) -> Value:

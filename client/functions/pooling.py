@@ -17,7 +17,7 @@ from raygrad.proto.tensor import Size
 from raygrad.proto.value import Value
 
 from .creation import places, zeros
-from .elementwise import floor_divide, minimum
+from .elementwise import floor_divide, minimum, remainder
 from .node import node
 from .padding import pad
 from .scattering import scatter
@@ -208,17 +208,47 @@ def adaptive_avg_pool(x: Value, sizes: int | Sequence[int | None]) -> Value:
 def adaptive_max_pool(x: Value, sizes: int | Sequence[int | None]) -> Value:
     """The largest elements of the windows of `adaptive_avg_pool`; axes of named size stay, or become 1."""
     wanted = _adaptive_sizes(x, sizes)
-    if (kernel := _even_kernel(x, wanted)) is not None:
-        return max_pool(x, kernel)
-    spread, kernels = x, [1] * len(wanted)
-    for axis, size in enumerate(wanted, 2):
-        length = x.shape[axis]
-        if isinstance(length, str) and size == 1:
-            spread = spread.max(axis, keepdims=True)
-        elif size != length:
-            kernels[axis - 2], taken = _window_places(x, axis, size)
-            spread = node(Take(axis), spread, taken)
+    named = [axis for axis, size in enumerate(wanted, 2) if size == 1 and isinstance(x.shape[axis], str)]
+    whole = x.max(named, keepdims=True) if named else x
+    if (kernel := _even_kernel(whole, wanted)) is not None:
+        return max_pool(whole, kernel)
+    spread, kernels, _ = _spread(whole, wanted)
     return max_pool(spread, kernels)
+
+
+def adaptive_max_pool_with_indices(x: Value, sizes: int | Sequence[int | None]) -> tuple[Value, Value]:
+    """`adaptive_max_pool`, and where the largest elements lie, as in `max_pool_with_indices`."""
+    wanted = _adaptive_sizes(x, sizes)
+    if (kernel := _even_kernel(x, wanted)) is not None:
+        return max_pool_with_indices(x, kernel)
+    spread, kernels, origins = _spread(x, wanted)
+    y, indices = max_pool_with_indices(spread, kernels)
+    return y, _gathered_back(indices, spread, x, origins)
+
+
+def _spread(x: Value, sizes: tuple[Size, ...]) -> tuple[Value, list[int], list[Value | None]]:
+    """x with its windows one after the other, their lengths, and where the places of each axis come from."""
+    kernels = [1] * len(sizes)
+    origins: list[Value | None] = [None] * len(sizes)
+    for axis, size in enumerate(sizes):
+        if size != x.shape[axis + 2]:
+            kernels[axis], taken = _window_places(x, axis + 2, size)
+            origins[axis] = taken
+            x = node(Take(axis + 2), x, taken)
+    return x, kernels, origins
+
+
+def _gathered_back(indices: Value, spread: Value, x: Value, origins: Sequence[Value | None]) -> Value:
+    """Places counted over the spatial axes of what `_spread` made as places counted over those of x."""
+    here, there = (v.type.of_shape(v.shape[2:]).static for v in (spread, x))
+    total: Value | None = None
+    for axis, origin in enumerate(origins):
+        place = remainder(floor_divide(indices, math.prod(here[axis + 1 :])), here[axis])
+        place = place if origin is None else node(Take(0), origin, place)
+        term = place * math.prod(there[axis + 1 :])
+        total = term if total is None else total + term
+    assert total is not None
+    return total
 
 
 def _adaptive_sizes(x: Value, sizes: int | Sequence[int | None]) -> tuple[Size, ...]:

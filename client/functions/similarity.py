@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from raygrad.proto.value import Value
+from raygrad.proto.value import Value, unify
 
 from .elementwise import maximum
 from .reductions import norm
@@ -15,7 +15,8 @@ def normalize(x: Value, p: float = 2.0, axis: int = 1, eps: float = 1e-12) -> Va
 
 def cosine_similarity(a: Value, b: Value, axis: int = 1, eps: float = 1e-8) -> Value:
     """⟨a, b⟩ / (max(‖a‖, eps) · max(‖b‖, eps)) along `axis` of what a and b broadcast to."""
-    return (normalize(a, 2.0, axis, eps) * normalize(b, 2.0, axis, eps)).sum(axis)
+    first, second = unify(a, b)
+    return (normalize(first, 2.0, axis, eps) * normalize(second, 2.0, axis, eps)).sum(axis)
 
 
 def pairwise_distance(a: Value, b: Value, p: float = 2.0, eps: float = 1e-6, keepdims: bool = False) -> Value:
