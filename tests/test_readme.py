@@ -81,8 +81,14 @@ def test_define_by_run() -> None:
     assert outputs == ["135.0 [16.200000762939453, 21.600000381469727]\n[18.0, 24.0]\n"] * 2
 
 
-def test_training() -> None:
-    program = (ROOT / "examples" / "train.py").read_text()
+def test_pytorch_models() -> None:
+    program = next(p for p in programs() if "from_torch" in p)
+    assert run(program) == "(3, 1)\n"
+
+
+@pytest.mark.parametrize("example", ["train.py", "remote.py"])
+def test_training(example: str) -> None:
+    program = (ROOT / "examples" / example).read_text()
     with running() as server:
         for options in ((), ("--target", server.address)):
             found = re.search(r"test accuracy (\d+\.\d)%", run(program, *options))
@@ -91,7 +97,7 @@ def test_training() -> None:
 
 
 def test_every_example_is_listed_and_run_here() -> None:
-    assert [path.name for path in EXAMPLES] == ["first.py", "train.py"]
+    assert [path.name for path in EXAMPLES] == ["first.py", "remote.py", "train.py"]
     listed = (ROOT / "examples" / "README.md").read_text()
     assert all(f"`{path.name}`" in listed for path in EXAMPLES)
 

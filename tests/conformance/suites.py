@@ -16,6 +16,8 @@ SUITES: dict[str, str] = {
     "onnx-backend": "onnx_backend:suite",
     "onnx-networks": "onnx_networks:suite",
     "onnx-trained": "onnx_trained:suite",
+    "torch-networks": "torch_networks:torch_networks",
+    "transnetv2": "transnet:transnet",
 }
 
 

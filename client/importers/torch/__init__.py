@@ -14,8 +14,12 @@ except ModuleNotFoundError as exc:
     raise DependencyError("reading PyTorch modules needs torch: pip install 'raygrad[torch]'") from exc
 
 from . import (
+    activations,
+    attention,
     casts,
     convolution,
+    creation,
+    dropout,
     elementwise,
     indexing,
     losses,
@@ -23,13 +27,19 @@ from . import (
     pooling,
     products,
     reductions,
+    resampling,
     shapes,
 )
 from .importer import from_torch
+from .remote import Remote
 
 FAMILIES = (
+    activations,
+    attention,
     casts,
     convolution,
+    creation,
+    dropout,
     elementwise,
     indexing,
     losses,
@@ -37,8 +47,9 @@ FAMILIES = (
     pooling,
     products,
     reductions,
+    resampling,
     shapes,
 )
 """The modules that fill the table."""
 
-__all__ = ["from_torch"]
+__all__ = ["Remote", "from_torch"]

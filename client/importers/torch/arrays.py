@@ -20,12 +20,18 @@ def dtype_of(dtype: torch.dtype) -> DType:
     return _DTYPES[dtype]
 
 
+def as_array(tensor: torch.Tensor) -> Array:
+    """The elements of a tensor, in its own memory where that is possible."""
+    dense = tensor.detach().cpu()
+    if dtype_of(dense.dtype) is DType.bfloat16:
+        return dense.contiguous().view(torch.int16).numpy().view(DType.bfloat16.numpy)
+    found: Array = dense.numpy()
+    return found
+
+
 def to_array(tensor: torch.Tensor) -> Array:
     """The elements of a tensor, copied: what torch does to the tensor later does not show."""
-    dense = tensor.detach().cpu().contiguous()
-    if dtype_of(dense.dtype) is DType.bfloat16:
-        return dense.view(torch.int16).numpy().view(DType.bfloat16.numpy).copy()
-    return np.array(dense.numpy())
+    return np.array(as_array(tensor), order="C")
 
 
 def to_tensor(array: Array, like: torch.device | str = "cpu") -> torch.Tensor:

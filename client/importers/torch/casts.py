@@ -9,6 +9,11 @@ from raygrad.proto.value import Value
 from .registry import Call, aten
 
 
+@aten("detach.default")
+def detach(call: Call, x: Value) -> Value:
+    return x.detach()
+
+
 @aten(
     "_to_copy.default",
     "to.dtype",

@@ -63,7 +63,7 @@ def _symbols(
     program: ExportedProgram, model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], spec: Any
 ) -> dict[str, str]:
     """The names that the dynamic shapes give to the program's symbols."""
-    named = pytree.tree_leaves(_named(model, args, kwargs, spec))
+    named = pytree.tree_leaves(named_arguments(model, args, kwargs, spec))
     values = {n.name: n.meta.get("val") for n in program.graph.nodes if n.op == "placeholder"}
     inputs = [s.arg.name for s in program.graph_signature.input_specs if s.kind.name == "USER_INPUT"]
     found: dict[str, str] = {}
@@ -74,7 +74,7 @@ def _symbols(
     return found
 
 
-def _named(model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], spec: Any) -> Any:
+def named_arguments(model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], spec: Any) -> Any:
     """The arguments with the names of their axes instead of tensors."""
     order = list(inspect.signature(model.forward).bind(*args, **kwargs).arguments)
     if isinstance(spec, Mapping):

@@ -1,36 +1,14 @@
-"""Softmax and losses of ATen."""
+"""Losses of ATen that are not written in others: cross-entropy and the negative log-likelihood."""
 
 from __future__ import annotations
 
-from raygrad.proto.errors import TypeMismatchError
-from raygrad.proto.tensor import DType
 from raygrad.proto.value import Value
 
 from ... import functions as f
+from ...functions.losses import Reduction
 from .registry import Call, aten
 
-
-@aten("softmax.int")
-def softmax(call: Call, x: Value, axis: int, dtype: DType | None = None) -> Value:
-    return f.softmax(call.value(x, call.out.dtype), axis)
-
-
-@aten("_softmax.default")
-def softmax_(call: Call, x: Value, axis: int, half_to_float: bool) -> Value:
-    return f.softmax(call.value(x, call.out.dtype), axis)
-
-
-@aten("log_softmax.int")
-def log_softmax(call: Call, x: Value, axis: int, dtype: DType | None = None) -> Value:
-    return f.log_softmax(call.value(x, call.out.dtype), axis)
-
-
-@aten("_log_softmax.default")
-def log_softmax_(call: Call, x: Value, axis: int, half_to_float: bool) -> Value:
-    return f.log_softmax(call.value(x, call.out.dtype), axis)
-
-
-REDUCTIONS: tuple[f.losses.Reduction, ...] = ("none", "mean", "sum")
+REDUCTIONS: tuple[Reduction, ...] = ("none", "mean", "sum")
 """In the order of torch's enumeration."""
 
 
@@ -44,8 +22,28 @@ def cross_entropy(
     ignore_index: int = -100,
     label_smoothing: float = 0.0,
 ) -> Value:
-    """Logits (C,) or (N, C, *places), integer targets without C."""
-    if weight is not None or label_smoothing or target.dtype.is_floating:
-        raise TypeMismatchError("weights, smoothing and probabilities of cross-entropy are not supported")
-    last = (*range(1), *range(2, logits.rank), 1) if logits.rank > 1 else (0,)
-    return f.cross_entropy(logits.transpose(last), target, REDUCTIONS[reduction])
+    """Logits (C,) or (N, C, *places); the target holds classes, without C, or probabilities."""
+    ignored = None if target.dtype.is_floating else ignore_index
+    axis = min(logits.rank - 1, 1)
+    return f.cross_entropy(logits, target, REDUCTIONS[reduction], weight, ignored, label_smoothing, axis)
+
+
+@aten("nll_loss_nd.default", "nll_loss.default", "nll_loss2d.default")
+def nll_loss(
+    call: Call,
+    x: Value,
+    target: Value,
+    weight: Value | None = None,
+    reduction: int = 1,
+    ignore_index: int = -100,
+) -> Value:
+    """Log-probabilities (C,) or (N, C, *places), classes () or (N, *places)."""
+    axis = min(x.rank - 1, 1)
+    return f.nll_loss(x, target, REDUCTIONS[reduction], weight, ignore_index, axis)
+
+
+@aten("nll_loss_forward.default", "nll_loss2d_forward.default")
+def nll_loss_forward(
+    call: Call, x: Value, target: Value, weight: Value | None, reduction: int, ignore_index: int
+) -> tuple[Value, None]:
+    return nll_loss(call, x, target, weight, reduction, ignore_index), None

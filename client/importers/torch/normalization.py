@@ -6,6 +6,11 @@ which the variance is the unbiased one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+import ml_dtypes
+
 from raygrad.proto.value import Value
 
 from ... import functions as f
@@ -73,3 +78,64 @@ def _affine(call: Call, x: Value, weight: Optional, bias: Optional) -> tuple[Val
 
 def _moved(old: Value, new: Value, momentum: float) -> Value:
     return old * (1 - momentum) + new.astype(old.dtype) * momentum
+
+
+# -- per sample -----------------------------------------------------------------------------------
+
+
+@aten("layer_norm.default")
+def layer_norm(
+    call: Call,
+    x: Value,
+    shape: Sequence[int],
+    weight: Optional = None,
+    bias: Optional = None,
+    eps: float = 1e-5,
+    cudnn_enable: bool = True,
+) -> Value:
+    return f.layer_norm(x, len(shape), weight, bias, eps)
+
+
+@aten("native_layer_norm.default")
+def native_layer_norm(
+    call: Call, x: Value, shape: Sequence[int], weight: Optional, bias: Optional, eps: float
+) -> tuple[Value | None, ...]:
+    return f.layer_norm(x, len(shape), weight, bias, eps), None, None
+
+
+@aten("group_norm.default")
+def group_norm(
+    call: Call,
+    x: Value,
+    groups: int,
+    weight: Optional = None,
+    bias: Optional = None,
+    eps: float = 1e-5,
+    cudnn_enabled: bool = True,
+) -> Value:
+    return f.group_norm(x, groups, weight, bias, eps)
+
+
+@aten("native_group_norm.default")
+def native_group_norm(
+    call: Call,
+    x: Value,
+    weight: Optional,
+    bias: Optional,
+    n: Any,
+    c: Any,
+    hw: Any,
+    groups: int,
+    eps: float,
+) -> tuple[Value | None, ...]:
+    return f.group_norm(x, groups, weight, bias, eps), None, None
+
+
+@aten("rms_norm.default")
+def rms_norm(
+    call: Call, x: Value, shape: Sequence[int], weight: Optional = None, eps: float | None = None
+) -> Value:
+    """Without eps, torch takes the distance from 1 to the next number of the dtype."""
+    info: Any = ml_dtypes.finfo
+    smallest = float(info(x.dtype.numpy).eps) if eps is None else eps
+    return f.rms_norm(x, len(shape), weight, smallest)

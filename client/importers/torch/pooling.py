@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from raygrad.proto.tensor import Size
 from raygrad.proto.value import Value
 
 from ... import functions as f
 from .registry import Call, aten
-from .windows import Numbers, batched, ceil_sides, spread
+from .shapes import number
+from .windows import Numbers, batched, spread
 
 
 def _max_pool(count: int) -> None:
+    def pooled(
+        x: Value, kernel: Numbers, stride: Numbers, padding: Numbers, dilation: Numbers, ceil_mode: bool
+    ) -> tuple[Value, Value]:
+        sizes, sides, spacing = (spread(n, count) for n in (kernel, padding, dilation))
+        steps = spread(stride, count) if stride else sizes
+        both = f.max_pool_with_indices
+        return batched(x, count, lambda x: both(x, sizes, steps, sides, spacing, ceil_mode))
+
     @aten(f"max_pool{count}d.default")
-    def translation(
+    def largest(
         call: Call,
         x: Value,
         kernel: Numbers,
@@ -20,12 +32,19 @@ def _max_pool(count: int) -> None:
         dilation: Numbers = (1,),
         ceil_mode: bool = False,
     ) -> Value:
-        sizes, sides, spacing = (spread(n, count) for n in (kernel, padding, dilation))
-        steps = spread(stride, count) or sizes
-        both = tuple((s, s) for s in sides)
-        if ceil_mode:
-            both = ceil_sides(x.shape[-count:], sizes, steps, sides, spacing)
-        return batched(x, count, lambda x: f.max_pool(x, sizes, steps, both, spacing))
+        return pooled(x, kernel, stride, padding, dilation, ceil_mode)[0]
+
+    @aten(f"max_pool{count}d_with_indices.default")
+    def with_indices(
+        call: Call,
+        x: Value,
+        kernel: Numbers,
+        stride: Numbers = (),
+        padding: Numbers = (0,),
+        dilation: Numbers = (1,),
+        ceil_mode: bool = False,
+    ) -> tuple[Value, Value]:
+        return pooled(x, kernel, stride, padding, dilation, ceil_mode)
 
 
 def _avg_pool(count: int) -> None:
@@ -41,10 +60,26 @@ def _avg_pool(count: int) -> None:
         divisor_override: int | None = None,
     ) -> Value:
         sizes, sides = spread(kernel, count), spread(padding, count)
-        steps = spread(stride, count) or sizes
-        return batched(x, count, lambda x: f.avg_pool(x, sizes, steps, sides, count_include_pad))
+        steps = spread(stride, count) if stride else sizes
+        options = (count_include_pad, ceil_mode, divisor_override)
+        return batched(x, count, lambda x: f.avg_pool(x, sizes, steps, sides, *options))
+
+
+def _adaptive(count: int) -> None:
+    @aten(f"adaptive_avg_pool{count}d.default", f"_adaptive_avg_pool{count}d.default")
+    def mean(call: Call, x: Value, size: object) -> Value:
+        return batched(x, count, lambda x: f.adaptive_avg_pool(x, _numbers(call.shape[-count:])))
+
+    @aten(f"adaptive_max_pool{count}d.default")
+    def largest(call: Call, x: Value, size: object) -> tuple[Value, None]:
+        return batched(x, count, lambda x: f.adaptive_max_pool(x, _numbers(call.shape[-count:]))), None
+
+
+def _numbers(sizes: Sequence[Size]) -> tuple[int, ...]:
+    return tuple(map(number, sizes))
 
 
 for _count in (1, 2, 3):
     _max_pool(_count)
     _avg_pool(_count)
+    _adaptive(_count)

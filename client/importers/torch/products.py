@@ -36,3 +36,8 @@ def addmm(call: Call, x: Value, a: Value, b: Value, *, beta: Scalar = 1, alpha: 
     if beta == 0:
         return product
     return product + (x if beta == 1 else x * call.value(beta, call.out.dtype))
+
+
+@aten("bilinear.default")
+def bilinear(call: Call, a: Value, b: Value, weight: Value, bias: Value | None = None) -> Value:
+    return f.bilinear(a, b, weight, bias)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -22,16 +22,17 @@ from raygrad.proto.value import Value
 from .sizes import Count, Inexpressible
 
 Translation = Callable[..., Any]
+Entered = TypeVar("Entered", bound=Translation)
 Scalar = bool | int | float | str | Count
 """A number of a call: a Python number, a named size, or a product of sizes."""
 
 TABLE: dict[str, Translation] = {}
 
 
-def aten(*overloads: str) -> Callable[[Translation], Translation]:
+def aten(*overloads: str) -> Callable[[Entered], Entered]:
     """Enter a translation for overloads like "relu.default"."""
 
-    def enter(translation: Translation) -> Translation:
+    def enter(translation: Entered) -> Entered:
         for overload in overloads:
             if TABLE.setdefault(f"aten.{overload}", translation) is not translation:
                 raise ValueError(f"two translations of aten.{overload}")

@@ -12,7 +12,9 @@ from raygrad.proto.tensor import Size
 from raygrad.proto.value import Value
 
 from ... import functions as f
+from ...functions.padding import PaddingMode
 from .registry import Call, aten
+from .windows import Numbers, batched
 
 
 @aten(
@@ -100,12 +102,105 @@ def slice_(
     return x[(*[slice(None)] * at, slice(start, stop, step))]
 
 
+@aten("repeat.default")
+def repeat(call: Call, x: Value, repeats: Sequence[int]) -> Value:
+    return f.tile(x, repeats)
+
+
+@aten("flip.default")
+def flip(call: Call, x: Value, axes: Sequence[int]) -> Value:
+    return f.flip(x, tuple(axes)) if axes else x
+
+
+@aten("roll.default")
+def roll(call: Call, x: Value, shifts: Sequence[int], axes: Sequence[int] = ()) -> Value:
+    return f.roll(x, tuple(shifts), tuple(axes)) if axes else f.roll(x, shifts[0])
+
+
+@aten("tril.default")
+def tril(call: Call, x: Value, diagonal: int = 0) -> Value:
+    return f.tril(x, diagonal)
+
+
+@aten("triu.default")
+def triu(call: Call, x: Value, diagonal: int = 0) -> Value:
+    return f.triu(x, diagonal)
+
+
+@aten("diagonal.default")
+def diagonal(call: Call, x: Value, offset: int = 0, first: int = 0, second: int = 1) -> Value:
+    return f.diagonal(x, offset, first, second)
+
+
+@aten("diag_embed.default")
+def diag_embed(call: Call, x: Value, offset: int = 0, first: int = -2, second: int = -1) -> Value:
+    return f.moveaxis(f.diag_embed(x, offset), (-2, -1), (first, second))
+
+
+@aten("pixel_shuffle.default")
+def pixel_shuffle(call: Call, x: Value, factor: int) -> Value:
+    return f.pixel_shuffle(x, factor)
+
+
+@aten("pixel_unshuffle.default")
+def pixel_unshuffle(call: Call, x: Value, factor: int) -> Value:
+    return f.pixel_unshuffle(x, factor)
+
+
+@aten("unfold.default")
+def unfold(call: Call, x: Value, axis: int, size: int, step: int) -> Value:
+    return f.sliding_windows(x, axis, size, step)
+
+
+@aten("im2col.default")
+def im2col(
+    call: Call, x: Value, kernel: Numbers, dilation: Numbers, padding: Numbers, stride: Numbers
+) -> Value:
+    return batched(x, 2, lambda x: f.unfold(x, kernel, stride, padding, dilation))
+
+
+@aten("col2im.default")
+def col2im(
+    call: Call,
+    x: Value,
+    output: Numbers,
+    kernel: Numbers,
+    dilation: Numbers,
+    padding: Numbers,
+    stride: Numbers,
+) -> Value:
+    return batched(x, 1, lambda x: f.fold(x, output, kernel, stride, padding, dilation))
+
+
+# -- padding --------------------------------------------------------------------------------------
+
+
 @aten("constant_pad_nd.default")
 def constant_pad(call: Call, x: Value, widths: Sequence[int], value: float = 0.0) -> Value:
+    return f.pad(x, _widths(x, widths), float(value))
+
+
+@aten("pad.default")
+def pad(
+    call: Call, x: Value, widths: Sequence[int], mode: PaddingMode = "constant", value: float | None = None
+) -> Value:
+    return f.pad(x, _widths(x, widths), float(value or 0.0), mode)
+
+
+@aten(*(f"reflection_pad{count}d.default" for count in (1, 2, 3)))
+def reflection_pad(call: Call, x: Value, widths: Sequence[int]) -> Value:
+    return pad(call, x, widths, "reflect")
+
+
+@aten(*(f"replication_pad{count}d.default" for count in (1, 2, 3)))
+def replication_pad(call: Call, x: Value, widths: Sequence[int]) -> Value:
+    return pad(call, x, widths, "replicate")
+
+
+def _widths(x: Value, widths: Sequence[int]) -> list[tuple[int, int]]:
+    """Torch's widths, which begin at the last axis, as (before, after) of each."""
     pairs = list(zip(widths[::2], widths[1::2], strict=True))[::-1]
-    full = [(0, 0)] * (x.rank - len(pairs)) + pairs
-    cut = x[tuple(slice(max(-before, 0), -max(-after, 0) or None) for before, after in full)]
-    return f.pad(cut, [(max(before, 0), max(after, 0)) for before, after in full], value)
+    return [(0, 0)] * (x.rank - len(pairs)) + pairs
 
 
 def _selected(x: Value, axis: int, index: int) -> Value:

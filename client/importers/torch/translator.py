@@ -43,6 +43,11 @@ class Program(Imported):
     structure: pytree.TreeSpec  # of the result
     states: tuple[str, ...]  # the buffers that change; their new values are outputs of the same name
 
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """The outputs that are leaves of the result, in order."""
+        return tuple(o.name for o in self.outputs if isinstance(o, Output))
+
 
 @dataclass(frozen=True)
 class Output:
@@ -54,12 +59,12 @@ class Output:
 class Translator:
     """Writes one graph."""
 
-    def __init__(self, captured: Captured, states_as_inputs: bool = False) -> None:
-        """`states_as_inputs`: buffers that the program changes are fed with every mini-batch, not put."""
+    def __init__(self, captured: Captured, for_remote: bool = False) -> None:
+        """`for_remote`: buffers that the program changes are inputs; the names of outputs mean nothing."""
         self._program = captured.program
         self._signature = captured.program.graph_signature
         self._sizes = Sizes(captured.names)
-        self._states_as_inputs = states_as_inputs
+        self._for_remote = for_remote
         self._builder = Builder()
         self._values: dict[Node, Any] = {}
         self._sources: dict[str, Value] = {}
@@ -193,7 +198,7 @@ class Translator:
         if kind == "PARAMETER" and tensor.requires_grad:
             self._parameters[name] = array
             return self._builder.parameter(name, array.shape, array.dtype)
-        if name in self._signature.buffers_to_mutate.values() and self._states_as_inputs:
+        if name in self._signature.buffers_to_mutate.values() and self._for_remote:
             return self._builder.input(name, array.shape, array.dtype)
         if kind == "CONSTANT_TENSOR" and array.nbytes <= INLINE_BYTES:
             return self._builder.constant(array, array.dtype)
@@ -217,7 +222,8 @@ class Translator:
             if spec.kind.name == "BUFFER_MUTATION":
                 self._builder.output(str(spec.target), self._values[argument])
             elif spec.kind.name == "USER_OUTPUT":
-                found.append(self._output(next(names), argument))
+                name = next(names)
+                found.append(self._output(f"output {name}" if self._for_remote else name, argument))
             else:
                 what = spec.kind.name.lower().replace("_", " ")
                 raise GraphError(f"the module has a {what} of {spec.target}: it must not change its inputs")
