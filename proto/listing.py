@@ -22,14 +22,17 @@ def listing(graph: Graph) -> str:
 
 
 def _declarations(graph: Graph) -> Iterator[str]:
-    """Named tensors, and constants that are too long to stand where they are read."""
+    """Sources: all but sizes and short constants, which stand where they are read."""
     for node in graph:
         operator = node.operator
         if isinstance(operator, NamedTensor):
             kind, name = operator.name.lower(), _operand(graph, Ref(node.id))
             yield f"{kind} {name}: {node.types[0]}{_comment(f'%{node.id}')}"
-        elif isinstance(operator, Constant) and _literal(operator) is None:
-            yield f"constant %{node.id}: {node.types[0]} = {operator!r}"
+        elif isinstance(operator, Constant):
+            if _literal(operator) is None:
+                yield f"constant %{node.id}: {node.types[0]} = {operator!r}"
+        elif operator.source and not isinstance(operator, SizeOf):
+            yield _line(graph, node)
 
 
 def _returned(graph: Graph) -> Iterator[str]:

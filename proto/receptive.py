@@ -59,7 +59,8 @@ Types = Sequence[TensorType]
 Window = tuple[int, int, tuple[int, int], int]  # kernel, stride, padding, dilation
 
 Fields = tuple[Field, ...] | None
-"""One for each spatial axis; `None` where a value depends on the whole input, or on no regular part."""
+"""One for each spatial axis; `None` where a value depends on the whole input, or on no regular part of it:
+where its axes are flattened, say."""
 
 
 def fields_of(graph: Graph) -> dict[Ref, dict[str, Fields]]:
@@ -123,8 +124,10 @@ def _is_pointwise(operator: Operator) -> bool:
 def _(
     operator: Pooling, fields: tuple[Field, ...], before: TensorType, after: TensorType, inputs: Types
 ) -> Fields:
+    adjoint = operator.name.endswith("Grad")
+    if len(inputs) > 1 and not adjoint:
+        return None
     windows = zip(operator.kernel, operator.stride, operator.padding, operator.spacing, strict=True)
-    adjoint = type(operator).__name__.endswith("Grad")
     return _slid(fields, windows, adjoint)
 
 

@@ -172,9 +172,10 @@ def _count(number: float) -> str:
 
 
 def _field_cells(fields: Mapping[str, Fields]) -> tuple[str, str]:
-    """The field and the stride; for several inputs the one that all have, or each by its name."""
-    sizes = {name: _axes([f.size for f in each]) if each else "all" for name, each in fields.items()}
-    strides = {name: _axes([f.stride for f in each]) if each else "" for name, each in fields.items()}
+    """The field and the stride where they are regular; of several inputs the one that all have, or each."""
+    known = {name: each for name, each in fields.items() if each}
+    sizes = {name: _axes([f.size for f in each]) for name, each in known.items()}
+    strides = {name: _axes([f.stride for f in each]) for name, each in known.items()}
     return _one_or_each(sizes), _one_or_each(strides)
 
 
@@ -185,7 +186,7 @@ def _axes(numbers: Sequence[int | Fraction]) -> str:
 def _one_or_each(words: Mapping[str, str]) -> str:
     if len(set(words.values())) <= 1:
         return next(iter(words.values()), "")
-    return ", ".join(f"{name} {word}".rstrip() for name, word in words.items())
+    return ", ".join(f"{name} {word}" for name, word in words.items())
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]], total: Sequence[str]) -> str:

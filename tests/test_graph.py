@@ -14,6 +14,7 @@ from raygrad.proto.graph import Graph, Ref
 from raygrad.proto.operators.convolution import Conv
 from raygrad.proto.operators.elementwise import Exp, Tanh
 from raygrad.proto.operators.shape import Split
+from raygrad.proto.operators.source import Iota
 from raygrad.proto.tensor import DType, TensorType
 
 
@@ -125,3 +126,13 @@ def test_what_goes_without_saying_is_not_printed() -> None:
     assert "%6: float32[N,2,7,7] = Conv(%5, w)  # layer" in shown
     assert "%8: float32[N,2,4,4] = Conv('a name', v, stride=2, padding=((1, 0), (0, 1)), groups=2)" in shown
     assert "constant %2: float32[100] = Constant([ 0., 1., 2.,...,97.,98.,99.], float32)" in shown
+
+
+def test_every_source_is_printed_or_stands_where_it_is_read() -> None:
+    builder = Builder()
+    x = builder.input("x", ("N", 4))
+    places = builder.add(Iota(4, DType.float32))[0]
+    builder.output("y", x * places + 1.0)
+    shown = str(builder.graph())
+    assert "%1: float32[4] = Iota(size=4, dtype=float32)" in shown
+    assert "Broadcast(%1, " in shown
