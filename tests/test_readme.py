@@ -107,6 +107,18 @@ def test_files_that_the_readme_names_exist(path: str) -> None:
     assert (ROOT / path).exists()
 
 
+def test_files_that_the_architecture_lists_exist() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    listed = page.partition("The four folders:")[2].partition("**Who may")[0]
+    built = "\n".join(line for line in listed.splitlines() if "not built yet" not in line)
+    names = {
+        path.name
+        for folder in ("proto", "client", "scheduler", "workers", "raygrad", "tests")
+        for path in (ROOT / folder).rglob("*.py")
+    }
+    assert set(re.findall(r"\b\w+\.py\b", built)) - names == set()
+
+
 @pytest.mark.parametrize("page", sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]), ids=str)
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text())
