@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .operators.base import Operator
 
-_ELEMENTWISE = frozenset({"elementwise", "logic"})
+_KINDS = {"elementwise": "elementwise", "logic": "elementwise", "layer_norm": "normalization"}
 
 
 def family_of(operator: Operator) -> str:
@@ -13,4 +13,4 @@ def family_of(operator: Operator) -> str:
     Whatever derives from the classes of the module `elementwise` is elementwise.
     """
     modules = [cls.__module__.rpartition(".")[2] for cls in type(operator).__mro__]
-    return "elementwise" if _ELEMENTWISE.intersection(modules) else modules[0]
+    return next((_KINDS[module] for module in modules if module in _KINDS), modules[0])

@@ -18,10 +18,14 @@ from raygrad.proto.drawing.layers import Rows, ranks_of
 from raygrad.proto.drawing.layout import Layout, Rectangle, arranged
 from raygrad.proto.drawing.picture import Box, Picture
 from raygrad.proto.drawing.wording import attributes_in_words, common_name
+from raygrad.proto.families import family_of
 from raygrad.proto.graph import Graph
 from raygrad.proto.operators.convolution import Conv
 from raygrad.proto.operators.elementwise import Tanh
+from raygrad.proto.operators.layer_norm import LayerNorm
 from raygrad.proto.operators.linear import MatMul
+from raygrad.proto.operators.logic import And
+from raygrad.proto.operators.special import Erf
 from raygrad.proto.plan import Placement
 from raygrad.proto.value import Value
 from raygrad.scheduler.drawing import COLOURS, plan_svg
@@ -356,3 +360,13 @@ def test_a_chain_is_drawn_straight() -> None:
     links = [(0, 1), (1, 2)]
     rows = Rows(ranks_of(range(3), dict.fromkeys(links, 1)), links, {0: 30.0, 1: 80.0, 2: 10.0}, gap=10.0)
     assert rows.x[0] == rows.x[1] == rows.x[2]
+
+
+def test_families() -> None:
+    assert [family_of(op) for op in (Erf(), And(), Tanh(), LayerNorm(1, 1e-5), MatMul())] == [
+        "elementwise",
+        "elementwise",
+        "elementwise",
+        "normalization",
+        "linear",
+    ]

@@ -21,6 +21,7 @@ _COLOURS = {
     "attention": "#99f6e4",
     "random": "#fbcfe8",
     "loss": "#fecaca",
+    "resampling": "#cffafe",
 }
 """Light enough for black text on them, in pictures with a dark ground too."""
 
