@@ -171,6 +171,30 @@ def test_a_function_that_calls_itself_is_refused() -> None:
         rg.from_onnx(onnx.parser.parse_model(text))
 
 
+def test_functions_that_grow_beyond_any_file_are_refused() -> None:
+    levels = 9
+    calls = "  ".join(f"x{i + 1} = own.f{{0}}(x{i})" for i in range(10))
+    bodies = [
+        f'<domain: "own", opset_import: ["" : 20, "own" : 1]> f{n} (x0) => (x10) {{{{ {calls} }}}}'
+        for n in range(levels)
+    ]
+    text = " ".join(body.format(n + 1) for n, body in enumerate(bodies))
+    last = f'<domain: "own", opset_import: ["" : 20]> f{levels} (x) => (y) {{ y = Neg(x) }}'
+    header = '<ir_version: 10, opset_import: ["" : 20, "own" : 1]>'
+    model = f"{header} g (float[2] x) => (float[2] y) {{ y = own.f0(x) }} {text} {last}"
+    with pytest.raises(LimitError, match="more than 65536 nodes, its functions expanded"):
+        rg.from_onnx(onnx.parser.parse_model(model))
+
+
+def test_names_of_sizes_pass_where_they_need_not_be_known() -> None:
+    text = """g (float[N, 1] x, float[N, 3] like) => (float[N, 3] y) {
+      s = Shape(like)  minus = Constant<value = int64[1] {-1}>()  unknown = Equal(s, minus)
+      one = Constant<value = int64[1] {1}>()  same = Mul(s, one)  t = Where(unknown, one, same)
+      y = Expand(x, t) }"""
+    imported = rg.from_onnx(model_of(text))
+    assert str(imported.graph.type(imported.graph.outputs["y"])) == "float32[N,3]"
+
+
 def test_operators_that_onnx_defines_by_others_need_no_conversion() -> None:
     text = """g (float[N, 4] x) => (float[N, 4] y) <float[4] w = {1, 2, 3, 4}>
     { y = RMSNormalization(x, w) }"""

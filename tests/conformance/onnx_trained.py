@@ -20,6 +20,7 @@ from PIL import Image, ImageDraw, ImageFont
 from sklearn.datasets import load_sample_images
 
 import raygrad as rg
+from raygrad.client.importers.model import Imported
 from raygrad.proto.tensor import Array
 
 from . import onnx_torch
@@ -95,7 +96,7 @@ def check_gradients(network: Trained) -> None:
     compare(raygrad_gradients(imported, x, cotangent), weights)
 
 
-def raygrad_gradients(imported: rg.Imported, x: Array, cotangent: Array) -> Mapping[str, Array]:
+def raygrad_gradients(imported: Imported, x: Array, cotangent: Array) -> Mapping[str, Array]:
     """The gradients of all parameters, from a forward and a backward pass of a session."""
     (name,) = imported.graph.outputs
     with rg.local(imported.graph, backend="torch") as session:

@@ -7,7 +7,7 @@ names are unique in the whole. Source: "Function expressions", https://onnx.ai/o
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import onnx
@@ -21,12 +21,26 @@ from .reading import opsets
 Functions = Mapping[tuple[str, str], onnx.FunctionProto]
 
 
+class Budget:
+    """How many nodes may still be read: functions that call functions grow beyond any file's size."""
+
+    def __init__(self) -> None:
+        self._left = DEFAULT.nodes
+
+    def take(self) -> None:
+        """Read one more; `LimitError` for too many."""
+        self._left -= 1
+        if self._left < 0:
+            raise LimitError(f"the model has more than {DEFAULT.nodes} nodes, its functions expanded")
+
+
 @dataclass(frozen=True)
 class Frame:
     """Where a body stands: its opsets, what its names mean, and the attributes it was called with."""
 
     opsets: Mapping[str, int]
     functions: Functions
+    budget: Budget
     prefix: str = ""
     names: Mapping[str, str] = field(default_factory=dict)
     attributes: Mapping[str, onnx.AttributeProto] = field(default_factory=dict)
@@ -38,9 +52,7 @@ class Frame:
 
     def within(self, prefix: str, names: Mapping[str, str]) -> Frame:
         """The frame of a branch, which sees all names around it."""
-        return Frame(
-            self.opsets, self.functions, prefix, {**self.names, **names}, self.attributes, self.deeper()
-        )
+        return replace(self, prefix=prefix, names={**self.names, **names}, depth=self.deeper())
 
     def deeper(self) -> int:
         """One call more; `LimitError` for too many, as in a function that calls itself."""
@@ -72,12 +84,13 @@ class Node:
 def frame_of(model: onnx.ModelProto) -> Frame:
     """The frame of the model's graph."""
     functions = {(f.domain, f.name): f for f in model.functions}
-    return Frame(opsets(model), functions)
+    return Frame(opsets(model), functions, Budget())
 
 
 def nodes_of(body: Iterable[onnx.NodeProto], frame: Frame) -> Iterator[Node]:
     """The nodes of a body; a call of a function of the model gives the function's nodes."""
     for number, proto in enumerate(body):
+        frame.budget.take()
         node = _node(proto, frame, number)
         function = frame.functions.get((proto.domain, proto.op_type))
         if function is None:
@@ -93,9 +106,9 @@ def expanded(node: Node, function: onnx.FunctionProto) -> Iterator[Node]:
     inside = {name: f"{node.name}/{name}" for proto in function.node for name in proto.output if name}
     returned = dict(zip(function.output, node.outputs, strict=False))
     names = {**inside, **{k: v for k, v in returned.items() if v}, **passed, **left_out}
-    frame = Frame(
+    frame = replace(
+        node.frame,
         opsets={**node.frame.opsets, **opsets(function)},
-        functions=node.frame.functions,
         prefix=f"{node.name}/",
         names=names,
         attributes=_given(node, function),

@@ -6,6 +6,7 @@ A model names those files, so they are read only from the model's own folder, li
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -28,8 +29,12 @@ def read(source: Source) -> onnx.ModelProto:
     """The model, its external tensors read in. Raises a `DocumentError` or `InvalidReferenceError`."""
     model, folder = _parse(source)
     _check(model)
+    total = 0
     for tensor in _all_tensors(model):
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            total += _bytes(tensor)
+            if total > DEFAULT.tensor_bytes:
+                raise LimitError(f"the model's tensors have over {DEFAULT.tensor_bytes} bytes")
             _read_external(tensor, folder)
     return model
 
@@ -95,10 +100,7 @@ def _read_external(tensor: onnx.TensorProto, folder: Path | None) -> None:
     """Put the bytes of an external tensor into its message."""
     where = {entry.key: entry.value for entry in tensor.external_data}
     path = _inside(tensor, where.get("location", ""), folder)
-    check_sizes(tensor.dims, f"tensor {tensor.name!r}")
-    size = dtype_of(tensor.data_type, f"tensor {tensor.name!r}").itemsize
-    for count in tensor.dims:
-        size *= count
+    size = _bytes(tensor)
     offset = _number(tensor, where.get("offset", "0"))
     if _number(tensor, where.get("length", str(size))) != size or offset + size > path.stat().st_size:
         raise TruncatedTensorError(f"tensor {tensor.name!r} needs {size} bytes from {offset} on in {path}")
@@ -107,6 +109,13 @@ def _read_external(tensor: onnx.TensorProto, folder: Path | None) -> None:
         tensor.raw_data = file.read(size)
     tensor.data_location = onnx.TensorProto.DEFAULT
     del tensor.external_data[:]
+
+
+def _bytes(tensor: onnx.TensorProto) -> int:
+    """How many bytes a tensor has, as its type says, which is checked."""
+    what = f"tensor {tensor.name!r}"
+    check_sizes(tensor.dims, what)
+    return math.prod(tensor.dims) * dtype_of(tensor.data_type, what).itemsize
 
 
 def _inside(tensor: onnx.TensorProto, location: str, folder: Path | None) -> Path:
