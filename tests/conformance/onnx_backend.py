@@ -75,11 +75,21 @@ def node_cases() -> Mapping[str, TestCase]:
 
 def cases_of(operator: str) -> Iterator[Case]:
     """The cases on the list of one operator, without computing those of all the others."""
+    for found in _cases_of(operator):
+        yield Case(found.name, functools.partial(run_data_sets, found))
+
+
+def models_of(operator: str) -> Iterator[onnx.ModelProto]:
+    """The models of these cases."""
+    return (found.model for found in _cases_of(operator))
+
+
+def _cases_of(operator: str) -> Iterator[TestCase]:
     import_module(f"onnx.backend.test.case.node.{operator.lower()}")
     listed = set(node_names())
     for found in _NodeTestCases:
         if found.name in listed and [node.op_type for node in found.model.graph.node] == [operator]:
-            yield Case(found.name, functools.partial(run_data_sets, found))
+            yield found
 
 
 def run_model_case(found: TestCase) -> None:

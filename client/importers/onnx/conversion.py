@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from raygrad.proto.builder import Builder
-from raygrad.proto.errors import InvalidReferenceError, RaygradError
+from raygrad.proto.errors import AttributeValueError, InvalidReferenceError, RaygradError
 from raygrad.proto.operators.source import INLINE_BYTES
 from raygrad.proto.tensor import Array, DType, Size
 from raygrad.proto.value import Value
@@ -22,6 +22,10 @@ from .table import Result, rule_of
 
 Chooser = Callable[[str, Array, bool], bool]
 """Whether an array is a parameter: its name, itself, and whether it is an initializer or else a constant."""
+
+
+_ILL_FORMED = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
+"""What Python and NumPy raise where a conversion meets a node that the operator's page does not allow."""
 
 
 class Conversion:
@@ -66,6 +70,9 @@ class Conversion:
                 self._convert(node)
             except RaygradError as exc:
                 raise exc.at(node.title) from None
+            except _ILL_FORMED as exc:
+                why = f"its operands and attributes do not go together: {type(exc).__name__}: {exc}"
+                raise AttributeValueError(why, node=node.title) from exc
 
     def _convert(self, node: Node) -> None:
         operands = tuple(map(self.look_up, node.inputs))
