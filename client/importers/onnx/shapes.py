@@ -36,8 +36,8 @@ def constant(call: Call) -> Array:
             return np.array(call.attribute(name), dtype=dtype)
     if call.attribute("value_ints") is not None:
         return np.array(call.attribute("value_ints"), dtype=np.int64)
-    value: Array | None = call.attribute("value")
-    if value is None:
+    value = call.attribute("value")
+    if not isinstance(value, np.ndarray):
         raise call.unsupported("a value that is not a tensor")
     return value
 
