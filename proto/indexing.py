@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from types import EllipsisType
 from typing import SupportsIndex, TypeAlias
 
+import numpy as np
+
 from . import coordinates
 from .errors import SizeError, TypeMismatchError
 from .operators.shape import Slice
-from .tensor import DType, Size, TensorType
+from .tensor import Array, DType, Size, TensorType
 from .value import Value
 
-Item: TypeAlias = "SupportsIndex | slice | EllipsisType | Value | None"
+Item: TypeAlias = "SupportsIndex | slice | EllipsisType | Value | Array | list[int] | None"
 
 
 @dataclass(frozen=True)
@@ -27,17 +29,28 @@ class _Range:
 
 
 def index_value(value: Value, index: tuple[Item, ...]) -> Value:
-    """`value[index]`, in which items may be values of integers.
+    """`value[index]`, in which items may be values, arrays or lists of integers.
 
     Their axes, and those of numbers beside them, are indexed at once, as in NumPy.
     """
-    if not any(isinstance(item, Value) for item in index):
-        return basic_index(value, index)
-    items = _complete(index, value.type)
+    lifted = tuple(_lifted(value, item) for item in index)
+    if not any(isinstance(item, Value) for item in lifted):
+        return basic_index(value, lifted)
+    items = _complete(lifted, value.type)
     axes = iter(range(value.rank))
     places = [None if item is None else _place(value, next(axes), item) for item in items]
     whole = (item if place is None else slice(None) for item, place in zip(items, places, strict=True))
     return coordinates.index(basic_index(value, tuple(whole)), places)
+
+
+def _lifted(value: Value, item: Item) -> Item:
+    """An array or a list as a constant."""
+    if not isinstance(item, (np.ndarray, list)):
+        return item
+    try:
+        return value.builder.constant(np.asarray(item))
+    except ValueError as exc:
+        raise TypeMismatchError(f"{item} is no array to index {value.type} with: {exc}") from exc
 
 
 def _place(value: Value, axis: int, item: Item) -> Value | None:

@@ -99,7 +99,7 @@ class Value(Methods):
         return self.transpose(order)
 
     def __getitem__(self, index: Item | tuple[Item, ...]) -> Value:
-        """Indexing with numbers, slices (of any step), `None`, `...`, and values of integers."""
+        """Indexing with numbers, slices (of any step), `None`, `...`, and values or arrays of integers."""
         from .indexing import index_value
 
         return index_value(self, index if isinstance(index, tuple) else (index,))

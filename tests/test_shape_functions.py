@@ -124,6 +124,7 @@ INDEXED: list[Case] = [
             lambda x, i: x[i, None, i],
             lambda x, i: x[:, 1:, i, None],
             lambda x, i: x[..., -1, i],
+            lambda x, i: x[:, [2, 0], 1:],
             lambda x, i: x[i][..., 0],
         )
     ),
@@ -234,6 +235,7 @@ def test_named_sizes_are_carried() -> None:
         (lambda x: f.unsqueeze(x, 4), TypeMismatchError, "axis 4"),
         (lambda x: f.index(x, [x]), TypeMismatchError, "integers"),
         (lambda x: x[x > 0], TypeMismatchError, "mask"),
+        (lambda x: x[[[0, 1], [2]]], TypeMismatchError, "no array"),
         (lambda x: f.pixel_shuffle(x, 2), TypeMismatchError, "channels"),
         (lambda x: f.sliding_windows(x, 1, 9, 1), TypeMismatchError, "does not fit"),
     ],
