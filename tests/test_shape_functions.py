@@ -168,6 +168,15 @@ def test_the_last_writer_wins_and_has_the_gradient() -> None:
     assert [found[name].tolist() for name in "yab"] == [[0.0, 6.0, 7.0], [2.0, 0.0, 0.0], [0.0, 3.0, 4.0]]
 
 
+@pytest.mark.parametrize(("reduce", "include_self"), REDUCES)
+def test_integers_are_scattered(reduce: Any, include_self: bool) -> None:
+    x, updates = RNG.integers(-5, 6, (3, 4, 5)), RNG.integers(-5, 6, (3, 6, 5))
+    found = run(lambda x, i, u: f.scatter_reduce(x, i, u, 1, reduce, include_self), x, ALONG, updates)
+    x, updates, places = map(torch.tensor, (x, updates, ALONG))
+    expected = x.scatter_reduce(1, places, updates, reduce, include_self=include_self)
+    np.testing.assert_array_equal(found, expected.numpy())
+
+
 def test_gather_and_scatter_nd() -> None:
     indices = np.array([[[0, 1], [2, -1]]])
     np.testing.assert_array_equal(run(f.gather_nd, X, indices), [[X[0, 1], X[2, -1]]])

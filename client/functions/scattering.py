@@ -12,6 +12,7 @@ import numpy as np
 from raygrad.proto.errors import ConfigurationError
 from raygrad.proto.operators import indexing
 from raygrad.proto.operators import scatter as writing
+from raygrad.proto.tensor import DType
 from raygrad.proto.value import Operand, Value, lift
 
 from .creation import full_like, ones_like
@@ -23,7 +24,7 @@ from .padding import pad
 Reduce = Literal["sum", "prod", "mean", "amax", "amin"]
 """What becomes of several values that meet at one place."""
 
-_OPERATORS = {"prod": ("mul", 1.0), "amax": ("max", float("-inf")), "amin": ("min", float("inf"))}
+_OPERATORS = {"prod": "mul", "amax": "max", "amin": "min"}
 
 
 def scatter(x: Value, indices: Value, updates: Operand, axis: int) -> Value:
@@ -49,13 +50,12 @@ def scatter_reduce(
         raise ConfigurationError(f"reduce must be sum, prod, mean, amax or amin, got {reduce!r}")
     at, values = x.type.axis(axis), _updates(x, indices, updates)
     if reduce in ("sum", "mean"):
-        start = x if include_self else scatter(x, indices, 0.0, at)
+        start = x if include_self else scatter(x, indices, 0, at)
         total = start + _added(x, indices, values, at)
         return _mean(total, x, indices, at, include_self) if reduce == "mean" else total
-    operator, neutral = _OPERATORS[reduce]
-    start = x if include_self else scatter(x, indices, _neutral(x, neutral), at)
+    start = x if include_self else scatter(x, indices, _neutral(x.dtype, reduce), at)
     part = corner(start, indices.shape, at)
-    return _pasted(start, node(writing.ScatterReduce(at, operator), part, indices, values))
+    return _pasted(start, node(writing.ScatterReduce(at, _OPERATORS[reduce]), part, indices, values))
 
 
 def index_add(x: Value, axis: int, indices: Value, updates: Value) -> Value:
@@ -111,9 +111,11 @@ def _mean(total: Value, x: Value, indices: Value, axis: int, include_self: bool)
     return total / count if x.dtype.is_floating else total // count
 
 
-def _neutral(x: Value, number: float) -> float:
-    """The neutral element; of integers the extremes."""
-    if x.dtype.is_floating or number == 1.0:
-        return number if x.dtype.is_floating else int(number)
-    limits = np.iinfo(x.dtype.value)
-    return int(limits.min if number < 0 else limits.max)
+def _neutral(dtype: DType, reduce: Reduce) -> float:
+    """What changes nothing: 1, or the least or the greatest number."""
+    if reduce == "prod":
+        return 1
+    if dtype.is_floating:
+        return float("-inf") if reduce == "amax" else float("inf")
+    limits = np.iinfo(dtype.value)
+    return int(limits.min if reduce == "amax" else limits.max)
