@@ -19,11 +19,12 @@ import numpy as np
 import numpy.typing as npt
 
 from raygrad.proto.errors import GraphError, TensorShapeError, TypeMismatchError
-from raygrad.proto.graph import Ref
+from raygrad.proto.graph import Graph, Ref
 from raygrad.proto.tensor import Array, DType, TensorType
 from raygrad.proto.value import Operand, Value
 
 from .device import Device, current_device
+from .excerpt import excerpt
 from .recording import Output, Recorded, grad_mode
 
 if TYPE_CHECKING:
@@ -119,6 +120,15 @@ class Tensor(Value):
         shown = np.array2string(self.numpy(), separator=", ", prefix="tensor(")
         dtype = "" if self.dtype in (DType.float32, DType.int64, DType.bool) else f", dtype={self.dtype!r}"
         return f"tensor({shown}{dtype}{', requires_grad=True' if self.requires_grad else ''})"
+
+    def graph(self) -> Graph:
+        """What is recorded of it, as a graph with the output `y`: to print, to draw, to run with other data.
+
+        It begins at inputs `x0`, `x1` … for the data that the program gave, and for what was computed already
+        and has no history.
+        """
+        part = excerpt([self.output], lambda o: o.value is not None and not o.of.history)
+        return Graph(part.graph.nodes, {"y": part.refs[self.output]})
 
     # -- gradients ----------------------------------------------------------------------------
 

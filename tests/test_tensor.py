@@ -248,6 +248,20 @@ def test_a_gradient_by_a_cotangent(local: Counting) -> None:
     assert not same.requires_grad
 
 
+def test_what_is_recorded_is_a_graph(local: Counting) -> None:
+    x = leaf(3.0, 4.0)
+    y = (x * 2).sum()
+    y.backward()
+    assert x.grad is not None
+    assert [type(n.operator).__name__ for n in y.graph()] == ["Input", "Input", "Broadcast", "Mul", "Sum"]
+    with rg.local(y.graph(), backend="numpy") as session:
+        assert session.forward({"x0": [1.0, 1.0], "x1": 5.0}).outputs["y"] == 10.0
+    assert {"Mul", "Constant"} <= {n.operator.name for n in x.grad.graph()}
+    y.item()
+    assert len(y.graph()) == 5  # the history stays
+    assert len(x.grad.graph()) == 1  # what made a constant is let go of
+
+
 # -- leaves ---------------------------------------------------------------------------------------
 
 
