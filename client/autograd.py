@@ -10,7 +10,7 @@ import numpy as np
 
 from raygrad.proto.autodiff import gradients
 from raygrad.proto.builder import Builder
-from raygrad.proto.errors import DifferentiationError
+from raygrad.proto.errors import DifferentiationError, GraphError
 from raygrad.proto.value import Value
 
 from .excerpt import excerpt, record
@@ -82,6 +82,9 @@ class _Sweep:
                     "does, or was recorded under no_grad"
                 )
         self._tape = ys[0].builder
+        for y in ys:
+            if y.builder is not self._tape:
+                raise GraphError(f"the outputs are on two devices, {ys[0].device} and {y.device}")
         self._part = excerpt((y.output for y in ys), _is_leaf, (s.output for s in seeds if s is not None))
         self._seeds = [(self._part.refs[y.output], s) for y, s in zip(ys, seeds, strict=True)]
         self._reached = self._part.graph.ancestors(ref for ref, _ in self._seeds)
@@ -178,4 +181,6 @@ def _cotangent(number: int, y: Tensor, given: Any) -> Tensor:
 def _compute_together(tensors: Sequence[Tensor]) -> None:
     """Whoever asks for one of these gets the others too: they share most of their work."""
     for tensor in tensors:
-        tensor.output.of.together += [weakref.ref(other) for other in tensors if other is not tensor]
+        of = tensor.output.of
+        before = [ref for ref in of.together if ref() is not None]
+        of.together = before + [weakref.ref(other) for other in tensors if other is not tensor]

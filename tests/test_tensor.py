@@ -68,6 +68,11 @@ def leaf(*numbers: float) -> rg.Tensor:
     return rg.tensor(list(numbers), requires_grad=True)
 
 
+def elsewhere(*numbers: float) -> rg.Tensor:
+    """A leaf on a device of its own."""
+    return rg.tensor(list(numbers), requires_grad=True, device=rg.Device())
+
+
 # -- values ---------------------------------------------------------------------------------------
 
 
@@ -409,7 +414,8 @@ def test_a_long_history_is_no_deep_recursion(local: Counting) -> None:
         (lambda x: setattr(x, "grad", 1.0), TypeMismatchError, "gradient of"),
         (lambda x: x.item(), TensorShapeError, "2 elements"),
         (bool, TensorShapeError, "2 elements"),
-        (lambda x: x + rg.tensor([1.0], device=rg.Device()), GraphError, "two devices"),
+        (lambda x: x + elsewhere(1.0), GraphError, "two devices"),
+        (lambda x: rg.backward([x.sum(), elsewhere(1.0).sum()]), GraphError, "outputs are on two devices"),
         (lambda x: x + rg.Builder().input("v", (2,)), GraphError, "of a graph"),
         (lambda x: x.builder.graph(), GraphError, "recorded of tensors"),
         (lambda x: x @ rg.tensor([1.0, 2.0, 3.0]), TypeMismatchError, "MatMul"),
