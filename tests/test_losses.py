@@ -70,6 +70,7 @@ Arrays = tuple[Array, ...]
         ("multi_margin_loss", (X,), (LABELS,), {"p": 2}),
     ],
 )
+@pytest.mark.filterwarnings("ignore:reduction. 'mean' divides")
 def test_losses(
     name: str, inputs: Arrays, constants: Arrays, options: dict[str, Any], reduction: str
 ) -> None:

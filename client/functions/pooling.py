@@ -9,7 +9,6 @@ import numpy as np
 
 from raygrad.proto.errors import SizeError, TypeMismatchError
 from raygrad.proto.operators.convolution import Conv
-from raygrad.proto.operators.elementwise import one_where, zero_where
 from raygrad.proto.operators.indexing import Take
 from raygrad.proto.operators.pooling import AvgPool, MaxPool
 from raygrad.proto.operators.resampling import Resample
@@ -20,6 +19,7 @@ from .creation import places, zeros
 from .elementwise import floor_divide, minimum, remainder
 from .node import node
 from .padding import pad
+from .reductions import nonnegative_power, norm
 from .scattering import scatter
 from .windows import Padding, PerAxis, Sides, Windows, each, spatial_rank, windows_over
 
@@ -151,18 +151,10 @@ def lp_pool(
     if math.isinf(p):
         return max_pool(abs(x), kernel, stride, padding, dilation, ceil_mode)
     over = windows_over(x, kernel, stride, padding, dilation, ceil_mode)
-    return _root(_window_sums(_powers(x, p), over), p)
-
-
-def _powers(x: Value, p: float) -> Value:
-    """|x|ᵖ."""
-    return x.square() if p == 2 else abs(x) if p == 1 else abs(x) ** p
-
-
-def _root(total: Value, p: float) -> Value:
-    """total^(1/p), with derivative 0 at 0."""
-    zero = total.equals(0.0)
-    return total if p == 1 else zero_where(zero, one_where(zero, total) ** (1.0 / p))
+    if p == 1.0:
+        return _window_sums(abs(x), over)
+    powers = x.square() if p == 2.0 else nonnegative_power(abs(x), p)
+    return nonnegative_power(_window_sums(powers, over), 1.0 / p)
 
 
 # -- all of an axis ---------------------------------------------------------------------------------
@@ -183,7 +175,7 @@ def global_max_pool(x: Value) -> Value:
 
 def global_lp_pool(x: Value, p: float = 2.0) -> Value:
     """The norm (Σ|x|ᵖ)^(1/p) of each channel of x (N, C, *spatial), with derivative 0 where it is 0."""
-    return _root(_powers(x, p).sum(range(2, x.rank), keepdims=True), p)
+    return norm(x, range(2, x.rank), keepdims=True, p=p)
 
 
 # -- a number of windows ----------------------------------------------------------------------------

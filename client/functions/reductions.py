@@ -109,7 +109,7 @@ def norm(x: Value, axes: Axes = None, keepdims: bool = False, p: float = 2.0) ->
         return abs(x).max(axes, keepdims) if p > 0 else abs(x).min(axes, keepdims)
     if p == 0.0:
         return count_nonzero(x, axes, keepdims).astype(x.dtype)
-    return _power(_power(abs(x), p).sum(axes, keepdims), 1.0 / p)
+    return nonnegative_power(nonnegative_power(abs(x), p).sum(axes, keepdims), 1.0 / p)
 
 
 def _root(x: Value) -> Value:
@@ -118,7 +118,7 @@ def _root(x: Value) -> Value:
     return ew.zero_where(zero, sqrt(ew.one_where(zero, x)))
 
 
-def _power(x: Value, exponent: float) -> Value:
+def nonnegative_power(x: Value, exponent: float) -> Value:
     """xᵉ of x ≥ 0, with derivative 0 where x is 0."""
     zero = x.equals(0.0)
     found = ew.one_where(zero, x) ** exponent
