@@ -1,0 +1,10 @@
+"""The options of a session on their way to a server."""
+
+from raygrad.proto.messages import SessionOptions
+from raygrad.proto.v1.values import options_from_message, options_to_message
+
+
+def test_every_option_travels() -> None:
+    options = SessionOptions("cost", 2, 3, "fast", "finite", 7.5, 4, {1: 0, 2: 1}, 2**63 + 5)
+    assert all(value != getattr(SessionOptions(), name) for name, value in vars(options).items())
+    assert options_from_message(options_to_message(options)) == options
