@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as f
 
 import raygrad as rg
 from raygrad.client.importers.model import Imported
@@ -136,13 +135,30 @@ def test_all_missing_operators_are_named_at_once_with_their_places() -> None:
 
 class Merged(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
-        return f.relu(x.reshape(-1, 2))
+        return x.reshape(-1, 2).cumsum(0)
 
 
 def test_a_size_without_expression_is_named_with_its_place() -> None:
     with pytest.raises(SizeError, match=r"the size 2\*N is neither") as caught:
         from_torch(Merged(), (torch.randn(3, 4),), dynamic_shapes=[{0: "N"}])
     assert "test_from_torch.py" in str(caught.value)
+
+
+def test_attention_joins_a_named_batch_with_its_heads() -> None:
+    torch.manual_seed(0)
+    layer = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True).double()
+    model = from_torch(layer, (torch.randn(3, 5, 8, dtype=torch.float64),), dynamic_shapes=[{0: "N"}])
+    x = torch.randn(4, 5, 8, dtype=torch.float64)
+    with rg.local(model.graph) as session:
+        session.put(model.tensors)
+        result = session.forward({"src": x.numpy()}, keep=True)
+        session.backward(result.lease, {"output": np.ones((4, 5, 8))})
+        gradients = session.gradients()
+    y = layer(x)
+    y.sum().backward()
+    np.testing.assert_allclose(result.outputs["output"], y.detach().numpy(), atol=1e-12)
+    for name, parameter in layer.named_parameters():
+        np.testing.assert_allclose(gradients[name], parameter.grad, atol=1e-11, err_msg=name)
 
 
 class Branching(nn.Module):

@@ -6,6 +6,8 @@ each ATen operator means stands in a table (`registry`), which the family module
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from raygrad.proto.errors import DependencyError
 
 try:
@@ -13,43 +15,29 @@ try:
 except ModuleNotFoundError as exc:
     raise DependencyError("reading PyTorch modules needs torch: pip install 'raygrad[torch]'") from exc
 
-from . import (
-    activations,
-    attention,
-    casts,
-    convolution,
-    creation,
-    dropout,
-    elementwise,
-    indexing,
-    losses,
-    normalization,
-    pooling,
-    products,
-    reductions,
-    resampling,
-    shapes,
-)
 from .importer import from_torch
 from .remote import Remote
 
 FAMILIES = (
-    activations,
-    attention,
-    casts,
-    convolution,
-    creation,
-    dropout,
-    elementwise,
-    indexing,
-    losses,
-    normalization,
-    pooling,
-    products,
-    reductions,
-    resampling,
-    shapes,
+    "activations",
+    "attention",
+    "casts",
+    "convolution",
+    "creation",
+    "dropout",
+    "elementwise",
+    "indexing",
+    "losses",
+    "normalization",
+    "pooling",
+    "products",
+    "reductions",
+    "resampling",
+    "shapes",
 )
 """The modules that fill the table."""
+
+for _name in FAMILIES:
+    import_module(f"{__name__}.{_name}")
 
 __all__ = ["Remote", "from_torch"]

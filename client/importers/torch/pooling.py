@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from raygrad.proto.tensor import Size
 from raygrad.proto.value import Value
@@ -14,26 +15,6 @@ from .windows import Numbers, batched, spread
 
 
 def _max_pool(count: int) -> None:
-    def pooled(
-        x: Value, kernel: Numbers, stride: Numbers, padding: Numbers, dilation: Numbers, ceil_mode: bool
-    ) -> tuple[Value, Value]:
-        sizes, sides, spacing = (spread(n, count) for n in (kernel, padding, dilation))
-        steps = spread(stride, count) if stride else sizes
-        both = f.max_pool_with_indices
-        return batched(x, count, lambda x: both(x, sizes, steps, sides, spacing, ceil_mode))
-
-    @aten(f"max_pool{count}d.default")
-    def largest(
-        call: Call,
-        x: Value,
-        kernel: Numbers,
-        stride: Numbers = (),
-        padding: Numbers = (0,),
-        dilation: Numbers = (1,),
-        ceil_mode: bool = False,
-    ) -> Value:
-        return pooled(x, kernel, stride, padding, dilation, ceil_mode)[0]
-
     @aten(f"max_pool{count}d_with_indices.default")
     def with_indices(
         call: Call,
@@ -44,7 +25,14 @@ def _max_pool(count: int) -> None:
         dilation: Numbers = (1,),
         ceil_mode: bool = False,
     ) -> tuple[Value, Value]:
-        return pooled(x, kernel, stride, padding, dilation, ceil_mode)
+        sizes, sides, spacing = (spread(n, count) for n in (kernel, padding, dilation))
+        steps = spread(stride, count) if stride else sizes
+        both = f.max_pool_with_indices
+        return batched(x, count, lambda x: both(x, sizes, steps, sides, spacing, ceil_mode))
+
+    @aten(f"max_pool{count}d.default")
+    def largest(call: Call, *args: Any, **kwargs: Any) -> Value:
+        return with_indices(call, *args, **kwargs)[0]
 
 
 def _avg_pool(count: int) -> None:

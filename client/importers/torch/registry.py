@@ -47,6 +47,7 @@ class Call:
 
     builder: Builder
     infer: Callable[[], tuple[TensorType | None, ...]]  # fails if a size has no expression
+    factors: Callable[[], tuple[Shape, ...]]  # of each size of the first output
 
     @functools.cached_property
     def types(self) -> tuple[TensorType | None, ...]:

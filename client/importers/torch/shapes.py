@@ -16,8 +16,7 @@ from ...functions.padding import PaddingMode
 from .registry import Call, aten
 from .windows import Numbers, batched
 
-
-@aten(
+VIEWS = (
     "view.default",
     "_unsafe_view.default",
     "reshape.default",
@@ -28,6 +27,10 @@ from .windows import Numbers, batched
     "squeeze.dim",
     "squeeze.dims",
 )
+"""Operators that only give the elements another shape."""
+
+
+@aten(*VIEWS)
 def view(call: Call, x: Value, *_: object) -> Value:
     return x.reshape(call.shape)
 

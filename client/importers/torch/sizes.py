@@ -29,8 +29,7 @@ class Inexpressible:
     def error(self) -> SizeError:
         """Why, and what helps."""
         return SizeError(
-            f"the size {self.expression} is neither a number, a name nor a product of them: "
-            f"export with numbers for its symbols"
+            f"the size {self.expression} is neither a number nor a name: export with numbers for its symbols"
         )
 
 
@@ -50,6 +49,13 @@ class Sizes:
     def shape(self, shape: Any) -> Shape:
         """A shape of numbers and names."""
         return tuple(self.size(s) for s in shape)
+
+    def factors(self, size: int | torch.SymInt) -> Shape:
+        """A size of a shape as factors; `SizeError` if it is no product of numbers and names."""
+        found = self.number(size)
+        if isinstance(found, Inexpressible):
+            raise found.error()
+        return found.sizes if isinstance(found, Count) else (found,)
 
     def number(self, number: Any) -> int | str | Count | Inexpressible:
         """A symbolic (or plain) integer as a number, a name or a product of sizes."""

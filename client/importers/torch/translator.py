@@ -12,16 +12,17 @@ from torch.fx import Node
 from torch.utils import _pytree as pytree
 
 from raygrad.proto.builder import Builder
-from raygrad.proto.errors import GraphError, RaygradError, TypeMismatchError
+from raygrad.proto.errors import GraphError, RaygradError, SizeError, TypeMismatchError
 from raygrad.proto.operators.source import INLINE_BYTES
-from raygrad.proto.tensor import Array, TensorType
+from raygrad.proto.tensor import Array, Shape, TensorType
 from raygrad.proto.value import Value
 
 from ..model import Imported
 from ..unsupported import Missing, unsupported
 from .arrays import dtype_of, to_array
 from .exporter import Captured
-from .registry import TABLE, Call
+from .factored import LOOKS_THROUGH, Factored
+from .registry import TABLE, Call, Translation
 from .sizes import Sizes
 
 SILENT = {
@@ -109,16 +110,28 @@ class Translator:
     def _translated(self, node: Node) -> Any:
         if node.target is operator.getitem:
             return self._item(node)
-        call = Call(self._builder, lambda: self._types(node))
+        call = Call(self._builder, lambda: self._types(node), lambda: self._factors(node))
+        args, kwargs = self._argument(node.args), self._argument(node.kwargs)
         try:
             with self._builder.label(_module(node)):
-                found = TABLE[str(node.target)](
-                    call, *self._argument(node.args), **self._argument(node.kwargs)
-                )
+                found = self._translation(node, args)(call, *args, **kwargs)
             self._check(call, found)
         except RaygradError as exc:
             raise exc.at(f"{node.target} ({place(node)})") from None
         return found
+
+    def _translation(self, node: Node, args: tuple[Any, ...]) -> Translation:
+        """The table's, unless a size is a product, which only some operators look through."""
+        target = str(node.target)
+        through = any(isinstance(a, Factored) for a in args)
+        if not through and target in LOOKS_THROUGH and isinstance(node.meta["val"], torch.Tensor):
+            through = any(len(factors) > 1 for factors in self._factors(node))
+        if not through:
+            return TABLE[target]
+        return LOOKS_THROUGH.get(target, _refuse)
+
+    def _factors(self, node: Node) -> tuple[Shape, ...]:
+        return tuple(self._sizes.factors(size) for size in node.meta["val"].shape)
 
     def _item(self, node: Node) -> Any:
         source, index = node.args
@@ -154,6 +167,8 @@ class Translator:
 
     def _check(self, call: Call, found: Any) -> None:
         values = found if isinstance(found, (list, tuple)) else (found,)
+        if isinstance(found, Factored):
+            return
         for value, wanted in zip(values, call.types, strict=False):
             if value is not None and wanted is not None and value.type != wanted:
                 raise TypeMismatchError(f"torch says that this is {wanted}, its translation is {value.type}")
@@ -231,10 +246,18 @@ class Translator:
 
     def _output(self, name: str, argument: Any) -> Any:
         value = self._argument(argument)
+        if isinstance(value, Factored):
+            self._type(argument.meta["val"])  # which has no expression, and says so
         if not isinstance(value, Value):
             return value
         self._builder.output(name, value)
         return Output(name)
+
+
+def _refuse(call: Call, *_: Any, **__: Any) -> Any:
+    """The error that names the size that cannot be said."""
+    assert call.types
+    raise SizeError("takes a value of which a size is a product: export with numbers for its symbols")
 
 
 def _output_names(structure: pytree.TreeSpec) -> list[str]:
