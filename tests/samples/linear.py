@@ -25,4 +25,5 @@ LINEAR = [
     sample(linear.MatMul(False, True), real("N", 2, "T", 4), real(3, 4)),
     sample(linear.MatMulSum(), real("N", "T", 4), real("N", "T", 2)),
     sample(linear.MatMulSum(), real("N", 2, 2, 3), real("N", 2, 2, 4)),
+    sample(linear.MatMulSum(), real("N", 2, 0), real("N", 2, 4)),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from raygrad.proto.operators.linear import MatMul, MatMulSum
@@ -21,4 +22,5 @@ def matmul(op: MatMul, site: Site) -> Kernel:
 def matmul_sum(op: MatMulSum, site: Site) -> Kernel:
     xp = site.xp
     rows, columns = site.output.static
-    return lambda a, b: xp.reshape(a, (-1, rows)).mT @ xp.reshape(b, (-1, columns))
+    terms = math.prod(site.inputs[0].static[:-1])
+    return lambda a, b: xp.reshape(a, (terms, rows)).mT @ xp.reshape(b, (terms, columns))

@@ -42,7 +42,8 @@ def celu(x: Value, alpha: float = 1.0) -> Value:
 
 
 def prelu(x: Value, weight: Value) -> Value:
-    return f.prelu(x, weight)
+    """One slope may come as a vector of one."""
+    return f.prelu(x, weight.reshape(()) if weight.shape == (1,) else weight)
 
 
 def threshold(x: Value, threshold: float, value: float) -> Value:

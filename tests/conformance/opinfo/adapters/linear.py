@@ -27,6 +27,10 @@ def tensordot(a: Value, b: Value, dims: Any = 2) -> Value:
     return f.tensordot(a, b, dims)
 
 
+def inner(a: Value, b: Value) -> Value:
+    return f.tensordot(a, b, ([-1], [-1])) if a.rank and b.rank else a * b
+
+
 ADAPTERS: dict[str, Adapter] = {
     "dot": binary("dot"),
     "mm": lambda a, b: a @ b,
@@ -35,7 +39,7 @@ ADAPTERS: dict[str, Adapter] = {
     "matmul": lambda a, b: a @ b,
     "__rmatmul__": lambda a, b: b @ a,
     "outer": binary("outer"),
-    "inner": lambda a, b: f.tensordot(a, b, ([-1], [-1])),
+    "inner": inner,
     "addmm": addmm,
     "addmv": addmm,
     "baddbmm": addmm,

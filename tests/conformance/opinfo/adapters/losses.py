@@ -1,28 +1,31 @@
-"""Losses."""
+"""Losses and similarities."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 from raygrad.client import functions as f
 from raygrad.proto.value import Value
 from tests.conformance.suite import Declined
 
-from .common import Adapter
+from .common import Adapter, axis_of
 
 
-def mse_loss(x: Value, target: Value, reduction: str = "mean") -> Value:
-    return f.mse_loss(x, target, reduction)
+def of_two(name: str) -> Adapter:
+    """A loss of x and a target, with options that have the same names here."""
+
+    def call(x: Value, target: Value, reduction: str = "mean", **options: Any) -> Value:
+        return getattr(f, name)(x, target, reduction=reduction, **options)
+
+    return call
 
 
-def l1_loss(x: Value, target: Value, reduction: str = "mean") -> Value:
-    return f.l1_loss(x, target, reduction)
+def of_three(name: str) -> Adapter:
+    def call(a: Value, b: Value, c: Value, reduction: str = "mean", **options: Any) -> Value:
+        return getattr(f, name)(a, b, c, reduction=reduction, **options)
 
-
-def smooth_l1_loss(x: Value, target: Value, reduction: str = "mean", beta: float = 1.0) -> Value:
-    return f.smooth_l1_loss(x, target, beta, reduction=reduction)
-
-
-def huber_loss(x: Value, target: Value, reduction: str = "mean", delta: float = 1.0) -> Value:
-    return f.huber_loss(x, target, delta, reduction=reduction)
+    return call
 
 
 def cross_entropy(
@@ -33,66 +36,49 @@ def cross_entropy(
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Value:
-    """PyTorch's classes are axis 1."""
-    if target.dtype.is_floating:
-        raise Declined("cross-entropy of class probabilities")
-    logits = x.transpose((0, *range(2, x.rank), 1)) if x.rank > 2 else x
-    return f.cross_entropy(
-        logits,
-        target,
-        reduction,
-        weight=weight,
-        ignore_index=ignore_index,
-        label_smoothing=label_smoothing,
-    )
+    """PyTorch's classes are axis 1, or the only one."""
+    ignored = None if target.dtype.is_floating else ignore_index
+    return f.cross_entropy(x, target, reduction, weight, ignored, label_smoothing, min(1, x.rank - 1))
 
 
 def nll_loss(
     x: Value, target: Value, weight: Value | None = None, ignore_index: int = -100, reduction: str = "mean"
 ) -> Value:
-    scores = x.transpose((0, *range(2, x.rank), 1)) if x.rank > 2 else x
-    return f.nll_loss(scores, target, reduction, weight=weight, ignore_index=ignore_index)
+    return f.nll_loss(x, target, reduction, weight, ignore_index, min(1, x.rank - 1))
 
 
-def binary_cross_entropy_with_logits(
-    x: Value,
-    target: Value,
-    weight: Value | None = None,
-    reduction: str = "mean",
-    pos_weight: Value | None = None,
+def gaussian_nll_loss(
+    x: Value, target: Value, var: Any, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
 ) -> Value:
-    return f.binary_cross_entropy_with_logits(x, target, reduction, weight=weight, pos_weight=pos_weight)
-
-
-def kl_div(x: Value, target: Value, reduction: str = "mean", log_target: bool = False) -> Value:
-    return f.kl_div(x, target, reduction, log_target=log_target)
-
-
-def hinge_embedding_loss(x: Value, target: Value, margin: float = 1.0, reduction: str = "mean") -> Value:
-    return f.hinge_embedding_loss(x, target, margin, reduction=reduction)
-
-
-def cosine_embedding_loss(
-    a: Value, b: Value, target: Value, margin: float = 0.0, reduction: str = "mean"
-) -> Value:
-    return f.cosine_embedding_loss(a, b, target, margin, reduction=reduction)
+    if not isinstance(var, Value):
+        raise Declined("a variance that is one number")
+    if var.shape != x.shape and var.shape == x.shape[:-1]:
+        var = f.unsqueeze(var, -1)
+    return f.gaussian_nll_loss(x, target, var, full, eps, reduction)
 
 
 def cosine_similarity(a: Value, b: Value, dim: int = 1, eps: float = 1e-8) -> Value:
-    return f.cosine_similarity(a, b, dim, eps)
+    return f.cosine_similarity(a, b, axis_of(a, dim), eps)
 
 
-NAMED = (
-    mse_loss,
-    l1_loss,
-    smooth_l1_loss,
-    huber_loss,
+def pairwise_distance(a: Value, b: Value, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Value:
+    return f.pairwise_distance(a, b, p, eps, keepdim)
+
+
+OF_TWO = """
+    mse_loss l1_loss smooth_l1_loss huber_loss binary_cross_entropy binary_cross_entropy_with_logits kl_div
+    hinge_embedding_loss soft_margin_loss multilabel_soft_margin_loss poisson_nll_loss
+"""
+OF_THREE = "cosine_embedding_loss margin_ranking_loss triplet_margin_loss"
+OWN: tuple[Callable[..., Value], ...] = (
     cross_entropy,
     nll_loss,
-    binary_cross_entropy_with_logits,
-    kl_div,
-    hinge_embedding_loss,
-    cosine_embedding_loss,
+    gaussian_nll_loss,
     cosine_similarity,
+    pairwise_distance,
 )
-ADAPTERS: dict[str, Adapter] = {f"nn.functional.{function.__name__}": function for function in NAMED}
+ADAPTERS: dict[str, Adapter] = {
+    **{f"nn.functional.{name}": of_two(name) for name in OF_TWO.split()},
+    **{f"nn.functional.{name}": of_three(name) for name in OF_THREE.split()},
+    **{f"nn.functional.{function.__name__}": function for function in OWN},
+}

@@ -9,7 +9,7 @@ from raygrad.client import functions as f
 from raygrad.proto.value import Value
 from tests.conformance.suite import Declined
 
-from .common import Adapter
+from .common import Adapter, axis_of
 
 
 def layer_norm(
@@ -90,9 +90,9 @@ def embedding(
     sparse: bool = False,
 ) -> Value:
     """The sample's first argument is the table."""
-    if max_norm is not None or scale_grad_by_freq or padding_idx is not None:
-        raise Declined("embedding with a padding index, a largest norm or gradients by frequency")
-    return f.embedding(indices, weight)
+    if max_norm is not None or scale_grad_by_freq:
+        raise Declined("embedding with a largest norm or gradients by frequency")
+    return f.embedding(indices, weight, padding_idx)
 
 
 def bilinear(a: Value, b: Value, weight: Value, bias: Value | None = None) -> Value:
@@ -111,21 +111,19 @@ def attention(
 ) -> Value:
     if dropout_p:
         raise Declined("random numbers of PyTorch")
-    if enable_gqa:
-        raise Declined("attention with grouped queries")
-    return f.scaled_dot_product_attention(query, key, value, attn_mask, is_causal=is_causal, scale=scale)
+    return f.scaled_dot_product_attention(
+        query, key, value, attn_mask, is_causal=is_causal, scale=scale, enable_gqa=enable_gqa
+    )
 
 
 def dropout(x: Value, p: float = 0.5, training: bool = True) -> Value:
-    if training and 0.0 < p < 1.0:
+    if training and p > 0.0:
         raise Declined("random numbers of PyTorch")
-    return f.dropout(x, p) if training else x
+    return f.dropout(x, p, training)
 
 
 def normalize(x: Value, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Value:
-    if not x.rank:
-        raise Declined("an axis of a scalar")
-    return x / f.clip(f.norm(x, dim, True, p), eps, None)
+    return f.normalize(x, p, axis_of(x, dim), eps)
 
 
 ADAPTERS: dict[str, Adapter] = {

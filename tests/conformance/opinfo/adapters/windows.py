@@ -123,8 +123,9 @@ def adaptive_avg_pool(spatial: int) -> Adapter:
 def adaptive_max_pool(spatial: int) -> Adapter:
     def call(x: Value, output_size: PerAxis, return_indices: bool = False) -> Any:
         size = target(x, output_size, spatial)
-        pool = f.adaptive_max_pool_with_indices if return_indices else f.adaptive_max_pool
-        return batched(x, spatial, lambda x: pool(x, size))
+        if return_indices:
+            raise Declined("adaptive pooling with indices")
+        return batched(x, spatial, lambda x: f.adaptive_max_pool(x, size))
 
     return call
 
@@ -165,7 +166,18 @@ def interpolate(
     recompute_scale_factor: bool | None = None,
     antialias: bool = False,
 ) -> Value:
-    raise Declined("resizing, until it is there")
+    """PyTorch recomputes the scale from the rounded size on request: then only the size counts."""
+    if recompute_scale_factor and scale_factor is not None:
+        size, scale_factor = f.interpolate(x, None, scale_factor, mode).shape[2:], None
+    return f.interpolate(x, size, scale_factor, mode, bool(align_corners), antialias)
+
+
+def upsample_bilinear(x: Value, size: PerAxis = None, scale_factor: Any = None) -> Value:
+    return f.interpolate(x, size, scale_factor, "bilinear", align_corners=True)
+
+
+def upsample_nearest(x: Value, size: PerAxis = None, scale_factor: Any = None) -> Value:
+    return f.interpolate(x, size, scale_factor, "nearest")
 
 
 def unfold(
@@ -196,6 +208,8 @@ ADAPTERS: dict[str, Adapter] = {
         f"nn.functional.interpolate/{mode}": interpolate
         for mode in ("nearest", "nearest-exact", "linear", "bilinear", "bicubic", "trilinear", "area")
     },
+    "nn.functional.upsample_bilinear": upsample_bilinear,
+    "nn.functional.upsample_nearest": upsample_nearest,
     "constant_pad_nd": lambda x, pad_, value=0.0: pad(x, pad_, "constant", value),
     "nn.functional.unfold": unfold,
 }
