@@ -7,32 +7,27 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-import raygrad as rg
 from raygrad.proto.tensor import Array
 from tests.conformance.suite import Declined
 
+from .running import Found, Runner, on_numpy, on_torch
 from .samples import Sample
 from .writing import Written, write
 
-BACKENDS = ("numpy", "torch")
+SESSIONS: Sequence[Runner] = (on_numpy, on_torch)
 TOLERANCE = 1e-10  # relative to an array's largest element, and absolute where that is less than 1
 
 
-def forward(sample: Sample, backends: Sequence[str] = BACKENDS) -> None:
+def forward(sample: Sample, runners: Sequence[Runner] = SESSIONS) -> None:
     """The outputs, their dtypes and shapes."""
     written = write(sample)
     expected = sample.expected(sample.fresh())
-    assert len(written.outputs) == len(expected), "another number of outputs"
-    for backend in backends:
-        with rg.local(written.builder, backend=backend) as session:
-            session.put(written.parameters)
-            outputs = session.forward(written.feeds).outputs
-        for number, y in enumerate(expected):
-            agree(outputs[f"y{number}"], y, f"output {number} on {backend}")
+    for run in runners:
+        compare_outputs(run(written, {}), expected, run.__name__)
 
 
-def gradient(sample: Sample, backends: Sequence[str] = BACKENDS) -> None:
-    """The gradient of Σ⟨cotangent, output⟩ by every tensor that PyTorch differentiates by."""
+def gradient(sample: Sample, runners: Sequence[Runner] = SESSIONS) -> None:
+    """The outputs, and the gradient of Σ⟨cotangent, output⟩ by every tensor that has one in PyTorch."""
     tensors = sample.fresh()
     outputs = sample.expected(tensors)
     cotangents = cotangents_of(sample, outputs)
@@ -41,12 +36,14 @@ def gradient(sample: Sample, backends: Sequence[str] = BACKENDS) -> None:
     found = torch.autograd.grad(
         [outputs[i] for i in cotangents], wrt, list(cotangents.values()), allow_unused=True
     )
-    seeds = {f"y{i}": c.numpy() for i, c in cotangents.items()}
-    names = (f"t{i}" for i in written.differentiated)
-    compare(written, seeds, dict(zip(names, found, strict=True)), backends)
+    expected = dict(zip((f"t{i}" for i in written.differentiated), found, strict=True))
+    for run in runners:
+        results = run(written, {f"y{i}": c.numpy() for i, c in cotangents.items()})
+        compare_outputs(results, outputs, run.__name__)
+        compare_gradients(results, written, expected, run.__name__)
 
 
-def second_gradient(sample: Sample) -> None:
+def second_gradient(sample: Sample, runners: Sequence[Runner] = SESSIONS) -> None:
     """The gradient of Σ⟨gradient, vector⟩ by the same tensors and by the cotangents."""
     tensors = sample.fresh()
     outputs = sample.expected(tensors)
@@ -64,11 +61,12 @@ def second_gradient(sample: Sample) -> None:
     second: Sequence[torch.Tensor | None] = [None] * len(names)  # such as of a sign
     if inner.requires_grad:
         second = torch.autograd.grad(inner, [*wrt, *cotangents.values()], allow_unused=True)
-    expected = dict(zip(names, second, strict=True))
-    if written.inner({i: c.detach() for i, c in cotangents.items()}, vectors):
-        compare(written, {"inner": np.ones(())}, expected)
-    else:
+    if not written.inner({i: c.detach() for i, c in cotangents.items()}, vectors):
         assert not any(theirs.any() for theirs in second if theirs is not None), "there is no gradient"
+        return
+    for run in runners:
+        results = run(written, {"inner": np.ones(())})
+        compare_gradients(results, written, dict(zip(names, second, strict=True)), run.__name__)
 
 
 def cotangents_of(sample: Sample, outputs: Sequence[torch.Tensor]) -> dict[int, torch.Tensor]:
@@ -80,22 +78,21 @@ def cotangents_of(sample: Sample, outputs: Sequence[torch.Tensor]) -> dict[int, 
     return found
 
 
-def compare(
-    written: Written,
-    seeds: Mapping[str, Array],
-    expected: Mapping[str, torch.Tensor | None],
-    backends: Sequence[str] = BACKENDS,
+def compare_outputs(found: Found, expected: Sequence[torch.Tensor], how: str) -> None:
+    """Compare the outputs y0, y1, …"""
+    assert len(found.outputs) == len(expected), "another number of outputs"
+    for number, y in enumerate(expected):
+        agree(found.outputs[f"y{number}"], y, f"output {number} {how}")
+
+
+def compare_gradients(
+    found: Found, written: Written, expected: Mapping[str, torch.Tensor | None], how: str
 ) -> None:
-    """Backward in a session of each backend; where PyTorch has no gradient, it is zero."""
-    for backend in backends:
-        with rg.local(written.builder, backend=backend) as session:
-            session.put(written.parameters)
-            session.backward(session.forward(written.feeds, keep=True).lease, seeds)
-            gradients = session.gradients()
-        for name, theirs in expected.items():
-            shape = written.parameters[name].shape
-            target = torch.zeros(shape, dtype=torch.float64) if theirs is None else theirs
-            agree(gradients.get(name, np.zeros(shape)), target, f"gradient of {name} on {backend}")
+    """Compare the gradients by parameters; where PyTorch has none, it is zero."""
+    for name, theirs in expected.items():
+        zero = np.zeros(written.parameters[name].shape)
+        ours = found.gradients.get(name, zero)
+        agree(ours, torch.from_numpy(zero) if theirs is None else theirs, f"gradient of {name} {how}")
 
 
 def agree(ours: Array, theirs: torch.Tensor, what: str) -> None:

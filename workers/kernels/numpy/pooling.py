@@ -42,11 +42,12 @@ def max_pool(op: MaxPool, site: Site) -> Kernel:
 def max_pool_grad(op: MaxPoolGrad, site: Site) -> Kernel:
     target = site.output.static
     planes, size = math.prod(target[:2]), math.prod(target[2:])
+    windows = math.prod(site.inputs[1].static[2:])
     check = checked(site, size)
     starts = np.arange(planes)[:, None] * size
 
     def run(g: Any, indices: Any) -> Any:
-        flat = (check(indices).reshape(planes, -1) + starts).reshape(-1)
+        flat = (check(indices).reshape(planes, windows) + starts).reshape(-1)
         summed = np.bincount(flat, weights=g.reshape(-1), minlength=planes * size)
         return summed.astype(g.dtype).reshape(target)
 
