@@ -6,7 +6,7 @@ from raygrad.proto.errors import TypeMismatchError
 from raygrad.proto.operators.layer_norm import LayerNorm
 from raygrad.proto.operators.normalization import BatchNorm, BatchNormInference
 from raygrad.proto.operators.pooling import AvgPool
-from raygrad.proto.tensor import names_in
+from raygrad.proto.tensor import DType, names_in
 from raygrad.proto.value import Value
 
 from .elementwise import sqrt
@@ -48,7 +48,11 @@ def rms_norm(x: Value, axes: int = 1, weight: Value | None = None, eps: float = 
     """x / √(mean of x² over the last `axes` axes + eps), times a weight with the sizes of these axes.
 
     Zhang and Sennrich, "Root Mean Square Layer Normalization" (2019), https://arxiv.org/abs/1910.07467.
+    In half precision the mean is taken in float32: the square of 256 is too large for a float16.
     """
+    if x.dtype.is_floating and x.dtype.itemsize < 4:
+        wide = None if weight is None else weight.astype(DType.float32)
+        return rms_norm(x.astype(DType.float32), axes, wide, eps).astype(x.dtype)
     y = x / sqrt(x.square().mean(range(x.rank - axes, x.rank), keepdims=True) + eps)
     return y if weight is None else y * weight
 

@@ -29,10 +29,11 @@ def pad(
         return _cropped(node(Pad(before, after, value), x), widths)
     if mode not in _RULES:
         raise ConfigurationError(f"padding mode must be 'constant' or one of {[*_RULES]}, got {mode!r}")
+    x = _cropped(x, widths) if mode == "circular" else x  # a circle closes over what is left of the axis
     for axis, (low, high) in enumerate(zip(before, after, strict=True)):
         if low or high:
             x = _RULES[mode](x, axis, low, high)
-    return _cropped(x, widths)
+    return x if mode == "circular" else _cropped(x, widths)
 
 
 def _cropped(x: Value, widths: Sequence[tuple[int, int]]) -> Value:

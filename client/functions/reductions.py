@@ -100,7 +100,10 @@ def norm(x: Value, axes: Axes = None, keepdims: bool = False, p: float = 2.0) ->
     """(Σ|x|ᵖ)^(1/p) over `axes`, with derivative 0 where it is 0.
 
     Infinite p give the largest and the smallest |x|, and p = 0 the number of elements that are not 0.
+    In half precision it is taken in float32: the square of 256 is too large for a float16.
     """
+    if x.dtype.is_floating and x.dtype.itemsize < 4:
+        return norm(x.astype(DType.float32), axes, keepdims, p).astype(x.dtype)
     if p == 2.0:
         return _root(x.square().sum(axes, keepdims))
     if p == 1.0:

@@ -12,10 +12,11 @@ from tests.conformance.suite import Declined
 
 from .running import Found, Runner, on_numpy, on_torch
 from .samples import Sample
-from .writing import Written, write
+from .writing import Written, array_of, write
 
 SESSIONS: Sequence[Runner] = (on_numpy, on_torch)
-TOLERANCE = 1e-10  # relative to an array's largest element, and absolute where that is less than 1
+# Relative to an array's largest element, and absolute where that is less than 1.
+TOLERANCES = {"float64": 1e-10, "float32": 1e-5, "float16": 2e-3, "bfloat16": 1.6e-2}
 
 
 def forward(sample: Sample, runners: Sequence[Runner] = SESSIONS) -> None:
@@ -90,18 +91,20 @@ def compare_gradients(
 ) -> None:
     """Compare the gradients by parameters; where PyTorch has none, it is zero."""
     for name, theirs in expected.items():
-        zero = np.zeros(written.parameters[name].shape)
+        zero = np.zeros_like(written.parameters[name])
         ours = found.gradients.get(name, zero)
         agree(ours, torch.from_numpy(zero) if theirs is None else theirs, f"gradient of {name} {how}")
 
 
 def agree(ours: Array, theirs: torch.Tensor, what: str) -> None:
     """Assert equal shapes, dtypes and, relative to the largest finite element, values."""
-    expected = theirs.numpy(force=True)
+    expected = array_of(theirs)
     assert ours.shape == expected.shape, f"{what}: shape {ours.shape}, not {expected.shape}"
     assert ours.dtype == expected.dtype, f"{what}: dtype {ours.dtype}, not {expected.dtype}"
-    if expected.dtype.kind != "f":
+    if not theirs.is_floating_point():
         np.testing.assert_array_equal(ours, expected, err_msg=what)
         return
-    scale = np.abs(expected, where=np.isfinite(expected), out=np.zeros_like(expected)).max(initial=1.0)
-    np.testing.assert_allclose(ours, expected, rtol=TOLERANCE, atol=TOLERANCE * scale, err_msg=what)
+    tolerance = TOLERANCES[str(expected.dtype)]
+    found, target = ours.astype(np.float64), expected.astype(np.float64)
+    scale = np.abs(target, where=np.isfinite(target), out=np.zeros_like(target)).max(initial=1.0)
+    np.testing.assert_allclose(found, target, rtol=tolerance, atol=tolerance * scale, err_msg=what)

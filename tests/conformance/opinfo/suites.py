@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import cache, partial
 
+import torch
+
 from tests.conformance.suite import Case, Suite
 
 from . import checks
 from .adapters import ADAPTERS
-from .samples import Sample, samples
+from .samples import Sample, operators, samples
 
 
 @cache
@@ -38,3 +40,31 @@ def second_gradient() -> Suite:
     return Suite(
         "opinfo-second-gradient", lambda: cases(checks.second_gradient, lambda s: s.has_second_gradient)
     )
+
+
+SPOT = 4  # samples of an operator in a dtype other than float64
+
+
+def float16() -> Suite:
+    """Outputs in half precision."""
+    return _in_dtype(torch.float16, at_least=900)
+
+
+def bfloat16() -> Suite:
+    """Outputs in the other half precision."""
+    return _in_dtype(torch.bfloat16, at_least=900)
+
+
+def int64() -> Suite:
+    """Outputs of integers, where PyTorch has them."""
+    return _in_dtype(torch.int64, at_least=500)
+
+
+def _in_dtype(dtype: torch.dtype, at_least: int) -> Suite:
+    return Suite(f"opinfo-{dtype}".replace("torch.", ""), lambda: _spots(dtype), at_least)
+
+
+def _spots(dtype: torch.dtype) -> Iterator[Case]:
+    names = [name for name in ADAPTERS if dtype in operators()[name].supported_dtypes("cpu")]
+    every = (sample for name in names for sample in samples(name, dtype, first=SPOT))
+    return (Case(sample.name, partial(checks.forward, sample)) for sample in every)

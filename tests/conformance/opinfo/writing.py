@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,12 +12,15 @@ import torch
 
 from raygrad.proto.autodiff import gradients
 from raygrad.proto.builder import Builder
-from raygrad.proto.tensor import Array
+from raygrad.proto.errors import TypeMismatchError
+from raygrad.proto.tensor import Array, DType
 from raygrad.proto.value import Value
 from tests.conformance.suite import Declined
 
 from .adapters import ADAPTERS
 from .samples import Sample
+
+REFUSED = re.compile("needs a floating-point dtype|does not fit int")
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,9 @@ class Written:
         found = {}
         for number, tensor in cotangents.items():
             self.parameters[f"c{number}"] = tensor.numpy()
-            found[self.outputs[number]] = self.builder.parameter(f"c{number}", tensor.shape, "float64")
+            found[self.outputs[number]] = self.builder.parameter(
+                f"c{number}", tensor.shape, self.outputs[number].dtype
+            )
         return found
 
     def inner(self, cotangents: Mapping[int, torch.Tensor], vectors: Mapping[int, torch.Tensor]) -> bool:
@@ -54,7 +60,7 @@ class Written:
 def write(sample: Sample) -> Written:
     """The sample's graph; `Declined` if it asks for what the adapter does not take."""
     builder = Builder()
-    arrays = [_array(tensor) for tensor in sample.tensors]
+    arrays = [array_of(tensor) for tensor in sample.tensors]
     values, parameters, feeds = [], {}, {}
     for number, (tensor, array) in enumerate(zip(sample.tensors, arrays, strict=True)):
         name = f"t{number}"
@@ -68,10 +74,15 @@ def write(sample: Sample) -> Written:
     return Written(builder, outputs, differentiated, parameters, feeds)
 
 
-def _array(tensor: torch.Tensor) -> Array:
+def array_of(tensor: torch.Tensor) -> Array:
+    """A tensor's elements as NumPy has them."""
     if tensor.is_complex():
         raise Declined("complex numbers")
-    return tensor.detach().contiguous().numpy()
+    dense = tensor.detach().contiguous()
+    if dense.dtype is torch.bfloat16:
+        found: Array = dense.view(torch.int16).numpy().view(DType.bfloat16.numpy)
+        return found
+    return dense.numpy(force=True)
 
 
 def _call(sample: Sample, values: Sequence[Value]) -> Sequence[Value]:
@@ -81,5 +92,10 @@ def _call(sample: Sample, values: Sequence[Value]) -> Sequence[Value]:
         inspect.signature(adapter).bind(*args, **kwargs)
     except TypeError as exc:
         raise Declined(f"an argument that raygrad's function does not have: {exc}") from None
-    found: Any = adapter(*args, **kwargs)
+    try:
+        found: Any = adapter(*args, **kwargs)
+    except TypeMismatchError as exc:
+        if any(v.dtype.is_floating for v in values) or not REFUSED.search(str(exc)):
+            raise
+        raise Declined("integers in a function of floating-point numbers: refused by name") from None
     return (found,) if isinstance(found, Value) else tuple(found)

@@ -49,8 +49,8 @@ def to_dtype(name: str) -> Adapter:
     return convert
 
 
-def as_float(x: Value, y: Value) -> Value:
-    return x.astype("float64") ** y
+def as_float(x: Value, y: Operand) -> Value:
+    return x.astype("float64") ** (y.astype("float64") if isinstance(y, Value) else y)
 
 
 ADAPTERS: dict[str, Adapter] = {

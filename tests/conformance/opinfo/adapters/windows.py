@@ -7,7 +7,6 @@ from typing import Any
 
 from raygrad.client import functions as f
 from raygrad.proto.value import Value
-from tests.conformance.suite import Declined
 
 from .common import Adapter
 
@@ -123,9 +122,8 @@ def adaptive_avg_pool(spatial: int) -> Adapter:
 def adaptive_max_pool(spatial: int) -> Adapter:
     def call(x: Value, output_size: PerAxis, return_indices: bool = False) -> Any:
         size = target(x, output_size, spatial)
-        if return_indices:
-            raise Declined("adaptive pooling with indices")
-        return batched(x, spatial, lambda x: f.adaptive_max_pool(x, size))
+        pool = f.adaptive_max_pool_with_indices if return_indices else f.adaptive_max_pool
+        return batched(x, spatial, lambda x: pool(x, size))
 
     return call
 
