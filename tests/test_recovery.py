@@ -24,6 +24,7 @@ from raygrad.workers.store import RunKey
 
 from . import mortal
 from .random_graphs import even_placement
+from .serving import eventually
 from .steps import DEADLINE, Work, accumulate, digest, work
 
 pytestmark = pytest.mark.ray
@@ -183,6 +184,7 @@ def test_workers_that_go_together_are_all_missed_at_once(
     """However long it takes to start another process for the first of them."""
     cluster = arena.scheduler.cluster
     assert isinstance(cluster, RayCluster)
+    eventually(lambda: not any(map(cluster._workers.is_absent, cluster.workers)))  # of the tests before
     missed: list[int] = []
     all_missed, post, replace = threading.Event(), cluster._workers.post, cluster._workers._replace
 

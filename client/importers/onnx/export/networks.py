@@ -31,8 +31,13 @@ def matmul(writer: Writer, op: linear.MatMul, use: Use) -> str:
 
 @exports(linear.MatMulSum)
 def matmul_sum(writer: Writer, op: linear.MatMulSum, use: Use) -> str:
-    a, b = (writer.reshape(x, (-1, t.shape[-1])) for x, t in zip(use.inputs, use.types, strict=True))
+    a, b = (_rows(writer, x, t) for x, t in zip(use.inputs, use.types, strict=True))
     return writer.add("MatMul", _transposed(writer, a, 2), b)
+
+
+def _rows(writer: Writer, x: str, of: TensorType) -> str:
+    """x as a matrix: all its axes but the last as one. Of a matrix without columns, -1 would say nothing."""
+    return x if of.rank == 2 else writer.add("Flatten", x, axis=of.rank - 1)
 
 
 def _transposed(writer: Writer, x: str, rank: int) -> str:
