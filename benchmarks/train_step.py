@@ -4,7 +4,8 @@ LeNet (batch 64, 1×28×28) and ResNet-14 (batch 64, 3×32×32), 8 mini-batches 
 client here, a server of its own process, two workers on Ray, over a real socket. The peer: plain PyTorch in
 a process of its own, its default threads, default layout. PyTorch's channels-last layout is measured too, and
 `torch_tuned`: that layout, and glibc told to keep freed memory, as raygrad's workers do. They take turns in
-one run, and all the others are idle meanwhile.
+one run, and all the others are idle meanwhile. `--rounds` counts the turns in each of several sets of
+processes of the peers.
 
 Where the time goes is told in CPU milliseconds per mini-batch: `kernels` is the same step by `rg.local`
 (kernels and exact sums, one thread, nothing else on the machine); `ray` is what the workers' and Ray's
@@ -14,6 +15,7 @@ server's process (its side of gRPC, the machine, Ray's driver), and `client` thi
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 
 import harness
@@ -26,6 +28,8 @@ from serving import server
 import raygrad as rg
 
 BATCH = 64
+PROCESSES = 5
+"""Sets of processes of the peers: how glibc treats a process's memory is settled anew in each."""
 
 
 def measure(name: str, address: str, server_pid: int, rounds: int) -> dict[str, float]:
@@ -35,24 +39,34 @@ def measure(name: str, address: str, server_pid: int, rounds: int) -> dict[str, 
     with rg.connect(address, network.graph) as session:
         ours = raygrad_step(session, network, feeds)
         ours()  # plans, compiles and warms up
-        with (
-            plain_step(name, BATCH, "default") as default,
-            plain_step(name, BATCH, "channels_last") as channels_last,
-            plain_step(name, BATCH, "channels_last", tuned=True) as tuned,
-        ):
-            steps = {
-                "raygrad": ours,
-                "torch": default,
-                "torch_channels_last": channels_last,
-                "torch_tuned": tuned,
-            }
-            seconds = harness.medians(harness.interleave(steps, rounds))
-        shares = cpu_shares(ours, cpu_seconds(name, BATCH, rounds), server_pid, rounds)
+        seconds = harness.medians(turns(name, ours, rounds))
+        steps = rounds * PROCESSES
+        shares = cpu_shares(ours, cpu_seconds(name, BATCH, steps), server_pid, steps)
     figures = {f"{side}_ms": 1e3 * s / MINI_BATCHES for side, s in seconds.items()}
     figures["ratio"] = seconds["torch"] / seconds["raygrad"]
     figures["ratio_channels_last"] = seconds["torch_channels_last"] / seconds["raygrad"]
     figures["ratio_tuned"] = seconds["torch_tuned"] / seconds["raygrad"]
     return {f"train_step.{name}.{key}": value for key, value in {**figures, **shares}.items()}
+
+
+def turns(name: str, ours: Step, rounds: int) -> dict[str, list[float]]:
+    """Seconds of each side's steps, the peers in one set of processes after another."""
+    seconds: dict[str, list[float]] = defaultdict(list)
+    for _ in range(PROCESSES):
+        with (
+            plain_step(name, BATCH, "default") as default,
+            plain_step(name, BATCH, "channels_last") as channels_last,
+            plain_step(name, BATCH, "channels_last", tuned=True) as tuned,
+        ):
+            sides = {
+                "raygrad": ours,
+                "torch": default,
+                "torch_channels_last": channels_last,
+                "torch_tuned": tuned,
+            }
+            for side, found in harness.interleave(sides, rounds).items():
+                seconds[side] += found
+    return seconds
 
 
 def cpu_shares(step: Step, kernels: float, server_pid: int, rounds: int) -> Mapping[str, float]:
@@ -73,7 +87,7 @@ def cpu_shares(step: Step, kernels: float, server_pid: int, rounds: int) -> Mapp
 
 def main() -> None:
     """Run, print, and write the figures if asked to."""
-    options = harness.parser(__doc__, rounds=12).parse_args()
+    options = harness.parser(__doc__, rounds=4).parse_args()
     figures: dict[str, float] = {}
     with server(workers=2, backend="torch-cpu") as running:
         for name in NETWORKS:
