@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from raygrad.proto.plan import Mode, Plan, Segment
@@ -100,14 +99,16 @@ class Dispatcher:
         batch.submitted.add(key)
         needs = tuple(batch.key(plan, e.source) for e in segment.receives)
         adds = segment.last and segment.stage in batch.adds and plan is batch.plans[-1]
-        snapshot = adds and self.machine.snapshots.goes_along(replica, slot)
+        snapshot = adds and self.machine.snapshots.ask_along(replica, slot)
         self.machine.calls[key] = Asked(slot, self.machine.now, needs, snapshot)
         slot.outstanding += 1
         sends = tuple(e.target for e in segment.sends)
-        call = replace(self._call(replica, batch, plan, segment), add=adds, snapshot=snapshot)
+        call = self._call(replica, batch, plan, segment, adds, snapshot)
         self.machine.out.append(Run(slot.worker, call, key, needs, sends, segment.title))
 
-    def _call(self, replica: Replica, batch: Batch, plan: Plan, segment: Segment) -> Call:
+    def _call(
+        self, replica: Replica, batch: Batch, plan: Plan, segment: Segment, add: bool, snapshot: bool
+    ) -> Call:
         given = self.machine.layout.loss_cotangent if plan.key.mode is Mode.STEP else batch.cotangents
         return Call(
             run=batch.run,
@@ -117,6 +118,8 @@ class Dispatcher:
             feeds={name: batch.feeds[name] for name in segment.feeds},
             cotangents={name: given[name] for name in segment.cotangents},
             weight=batch.weight,
+            add=add,
+            snapshot=snapshot,
         )
 
     def _prepare(self, slot: Slot, plan: Plan) -> None:

@@ -279,6 +279,7 @@ class Requests:
                 machine.closed = machine.closed and request.keep_open
                 machine.out.append(Answer(request.token, error=error))
                 machine.snapshots.adopt()  # the step goes on
+                machine.snapshots.press_for_room()
 
     def _hand_out(self) -> None:
         machine = self.machine

@@ -31,8 +31,8 @@ class Snapshots:
         if every and slot.since_snapshot >= every:
             self.ask(slot)
 
-    def goes_along(self, replica: Replica, slot: Slot) -> bool:
-        """Whether a snapshot is to come with the reply to an addition that is about to be submitted.
+    def ask_along(self, replica: Replica, slot: Slot) -> bool:
+        """Ask for a snapshot with an addition about to be submitted, if it is worth it; whether it is.
 
         It is if the worker has nothing more to do afterwards and the step is as large as the one before:
         then it is probably over, and a snapshot that is there already saves a round trip.
@@ -73,7 +73,13 @@ class Snapshots:
                 self.ask(slot)
 
     def press_for_room(self) -> None:
-        """When feeds fill half their budget, make contributions safe so that feeds can go."""
+        """When feeds fill half their budget, drop those that are safe; if more must go, make more safe.
+
+        Until then, reading feeds once more for a digest would cost more than keeping them. A closed step ends
+        here, and all its feeds with it.
+        """
+        if self._crowded and not self.machine.closed:
+            self._forget_safe_feeds()
         if self._crowded:
             for slot in self.machine.slots():
                 if slot.since_snapshot:
@@ -91,10 +97,6 @@ class Snapshots:
             ):
                 slot.snapshot = slot.arrived
                 slot.forget_arrived()
-        # A closed step ends here, and all its feeds with it; and while there is room, reading them once more
-        # for a digest would cost more than keeping them.
-        if self._crowded and not self.machine.closed:
-            self._forget_safe_feeds()
 
     def _forget_safe_feeds(self) -> None:
         """Drop the feeds of mini-batches that every stage has in a snapshot."""

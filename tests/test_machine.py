@@ -718,6 +718,20 @@ def test_feeds_press_for_snapshots_and_go_when_all_stages_are_safe() -> None:
     assert d.machine.reruns == 0
 
 
+def test_feeds_that_are_safe_make_room_for_mini_batches_beside_leases() -> None:
+    """Nothing is committed while leases wait for their backward passes."""
+    d = Dialogue(1, feed_budget=400, snapshot_every=1)
+    for index in range(4):
+        d.send(index)
+        d.finish()
+    assert d.machine.feed_bytes == 4 * 48, "there is room: they stay"
+    for index in range(4, 9):
+        d.forward(index)
+    d.finish()
+    assert d.machine.feed_bytes == 5 * 48
+    assert d.machine.has_room
+
+
 def test_gradients_that_leave_the_step_open_do_not_keep_feeds() -> None:
     d = Dialogue(feed_budget=1)
     d.send(0)
