@@ -1,8 +1,9 @@
 """A step of plain PyTorch in a process of its own: what somebody has who writes it by hand.
 
 Its own, since glibc decides from what a process has freed before whether it keeps freed memory: beside a
-raygrad client PyTorch takes LeNet's step in 10 ms or in 16, by chance; alone, with glibc's defaults, in 16.
-`tuned` sets the allocator as raygrad's workers do, which PyTorch does not do by itself.
+raygrad client PyTorch takes LeNet's mini-batch in 10 ms or in 16, by chance; alone, with glibc's defaults,
+mostly in 16, and in some processes in 10 now and then. `tuned` sets the allocator as raygrad's workers do,
+which PyTorch does not do by itself.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 
 import torch
@@ -19,6 +21,8 @@ from networks import NETWORKS, Feeds, Step, mini_batches
 from raygrad.workers.allocator import keep_freed_memory
 
 STOP_SECONDS = 10.0
+DEADLINE_SECONDS = 600.0
+"""For all the steps of a process."""
 LAYOUTS = {"default": torch.contiguous_format, "channels_last": torch.channels_last}
 
 
@@ -36,9 +40,12 @@ def plain_step(name: str, batch: int, layout: str, *, tuned: bool = False) -> It
             if process.stdout.readline() != "done\n":
                 raise RuntimeError(f"PyTorch's process ended: exit status {process.wait(STOP_SECONDS)}")
 
+        watchdog = threading.Timer(DEADLINE_SECONDS, process.kill)
+        watchdog.start()
         try:
             yield step
         finally:
+            watchdog.cancel()
             process.kill()
 
 

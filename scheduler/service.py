@@ -1,7 +1,7 @@
 """The gRPC service: a request in, one call of the scheduler, a reply out.
 
-Handlers run on one event loop and never block it: what may take long (documents, plans, putting
-tensors) runs on threads. Whatever goes wrong leaves as the status of a `RaygradError`.
+Handlers run on one event loop and never block it: what may take long (documents, plans, parts of
+tensors that are put together) runs on threads. Whatever goes wrong leaves as the status of a `RaygradError`.
 """
 
 from __future__ import annotations
