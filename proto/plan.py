@@ -17,6 +17,13 @@ from .graph import Graph, Ref
 
 Sizes = tuple[tuple[str, int], ...]
 
+PLANS_KEPT = 64
+"""How many plans of a session are kept, by the scheduler and by each worker: those used latest.
+
+A client whose mini-batches come in ever other sizes would otherwise make both grow. What is used again
+is made again, the same.
+"""
+
 
 class Mode(enum.Enum):
     """What a plan is for."""

@@ -11,11 +11,11 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from raygrad.proto.plan import Mode, Plan, Segment
+from raygrad.proto.plan import PLANS_KEPT, Mode, Plan, Segment
 from raygrad.workers.calls import Call
 
 from .batch import Batch
-from .events import Load, Put, Run
+from .events import Load, Put, Run, Unload
 from .replica import Asked, Health, Replica, Slot
 
 if TYPE_CHECKING:
@@ -125,19 +125,30 @@ class Dispatcher:
     def _prepare(self, slot: Slot, plan: Plan) -> None:
         """What must be on the worker before a call of this plan; sent ahead of it, in order."""
         machine = self.machine
-        if (plan.id, machine.version) in slot.ready:
-            return
-        slot.ready.add((plan.id, machine.version))
-        stage = plan.stage_plan(slot.stage)
         if plan.id not in slot.loaded:
-            slot.loaded.add(plan.id)
-            machine.out.append(Load(slot.worker, machine.layout.session, stage))
-        wanted = [name for name in stage.parameters if slot.tensors.get(name) != machine.versions[name]]
+            self._load(slot, plan)
+        slot.loaded.move_to_end(plan.id)
+        if plan.id in slot.ready:
+            return
+        slot.ready.add(plan.id)
+        read = slot.loaded[plan.id]
+        wanted = [name for name in read if slot.tensors.get(name) != machine.versions[name]]
         if wanted:
             slot.tensors.update({name: machine.versions[name] for name in wanted})
             machine.out.append(
                 Put(slot.worker, machine.layout.session, {name: machine.tensors[name] for name in wanted})
             )
+
+    def _load(self, slot: Slot, plan: Plan) -> None:
+        """Send the stage's part of a plan; what was not used for longest makes room."""
+        machine = self.machine
+        stage = plan.stage_plan(slot.stage)
+        slot.loaded[plan.id] = stage.parameters
+        machine.out.append(Load(slot.worker, machine.layout.session, stage))
+        if len(slot.loaded) > PLANS_KEPT:
+            oldest, _ = slot.loaded.popitem(last=False)
+            slot.ready.discard(oldest)
+            machine.out.append(Unload(slot.worker, machine.layout.session, oldest))
 
 
 def _limit(replica: Replica, slot: Slot) -> int:

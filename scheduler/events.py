@@ -179,6 +179,15 @@ class Load:
 
 
 @dataclass(frozen=True)
+class Unload:
+    """Forget a plan; it is loaded again before a call of it."""
+
+    worker: int
+    session: str
+    plan: str
+
+
+@dataclass(frozen=True)
 class Put:
     """Parameters and buffers for a stage."""
 
@@ -253,7 +262,9 @@ class Kill:
     reason: str
 
 
-WorkerCommand = Place | Load | Put | Run | Fence | TakeSnapshot | Restore | EndStep | Release | Close | Kill
+WorkerCommand = (
+    Place | Load | Unload | Put | Run | Fence | TakeSnapshot | Restore | EndStep | Release | Close | Kill
+)
 
 
 # -- commands: to clients -------------------------------------------------------------------------

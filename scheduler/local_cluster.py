@@ -41,6 +41,7 @@ from .events import (
     SegmentFailed,
     SnapshotTaken,
     TakeSnapshot,
+    Unload,
     WorkerCommand,
     WorkerGone,
     WorkerJoined,
@@ -178,6 +179,8 @@ class LocalCluster:
                 executor.open(setup)
             case Load(session=session, plan=plan):
                 executor.load(session, plan)
+            case Unload(session=session, plan=plan):
+                executor.unload(session, plan)
             case Put(session=session, tensors=tensors):
                 executor.put(session, {name: self._freeze(a) for name, a in tensors.items()})
             case Fence(session=session, epoch=epoch, step=step, discard=discard):

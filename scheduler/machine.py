@@ -202,10 +202,12 @@ class Machine:
         self.out.append(Place(slot.worker, setup))
 
     def adopt(self, tensors: Mapping[str, Array]) -> None:
-        """Tensors that were put before there was a machine."""
+        """New values of tensors: workers get them before their next call."""
         self.version += 1
         self.tensors.update(tensors)
         self.versions.update(dict.fromkeys(tensors, self.version))
+        for slot in self.slots():
+            slot.ready.clear()
 
     def close(self) -> list[WorkerCommand]:
         """Free everything on the workers, and on the way between them: also if they are away just now."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from raygrad.proto.errors import ConfigurationError, ResourceError, SizeError
 from raygrad.proto.graph import Graph
 from raygrad.proto.limits import check_bound
 from raygrad.proto.messages import PlanSummary, SessionOptions
-from raygrad.proto.plan import Mode, Placement, Plan, PlanKey
+from raygrad.proto.plan import PLANS_KEPT, Mode, Placement, Plan, PlanKey, Sizes
 from raygrad.proto.tensor import TensorType
 
 from .admission import admit
@@ -33,20 +34,21 @@ MINI_BATCHES_SHOWN = 8
 class Spread:
     """Where a session lives: which workers, and which stage accumulates which parameters."""
 
+    sizes: Sizes  # that decided it
     placement: Placement
     workers: tuple[tuple[int, ...], ...]  # [replica][stage]
     owned: tuple[Mapping[str, TensorType], ...]  # by stage
 
 
 class Plans:
-    """A cache of plans by key. Thread-safe."""
+    """A cache of plans by key: of those used latest. Thread-safe."""
 
     def __init__(self, session: str, graph: Graph, options: SessionOptions, scheduler: Scheduler) -> None:
         self._session = session
         self._graph = graph.prune(graph.outputs.values())
         self._options = options
         self._scheduler = scheduler
-        self._plans: dict[PlanKey, Plan] = {}
+        self._plans: OrderedDict[PlanKey, Plan] = OrderedDict()
         self._spread: Spread | None = None
         self._lock = threading.RLock()
 
@@ -66,14 +68,20 @@ class Plans:
         """The plan of a key; made now if it was not made before."""
         with self._lock:
             if key not in self._plans:
-                if not self._scheduler.cluster.workers:
-                    raise ResourceError("the cluster has no worker left")
-                check_bound(self._graph.bind(dict(key.sizes)), self._scheduler.budgets.limits)
-                spread = self._decide(dict(key.sizes))
-                plan = make_plan(self._graph, spread.placement, key)
-                self._admit(plan, spread)
-                self._plans[key] = plan
+                self._plans[key] = self._make(key)
+                if len(self._plans) > PLANS_KEPT:
+                    self._plans.popitem(last=False)
+            self._plans.move_to_end(key)
             return self._plans[key]
+
+    def _make(self, key: PlanKey) -> Plan:
+        if not self._scheduler.cluster.workers:
+            raise ResourceError("the cluster has no worker left")
+        check_bound(self._graph.bind(dict(key.sizes)), self._scheduler.budgets.limits)
+        spread = self._decide(key.sizes)
+        plan = make_plan(self._graph, spread.placement, key)
+        self._admit(plan, spread)
+        return plan
 
     def _admit(self, plan: Plan, spread: Spread) -> None:
         memory = self.worker_memory
@@ -94,13 +102,13 @@ class Plans:
         bound = self._graph.bind(sizes)
         return {name: bound.type(ref) for name, ref in bound.outputs.items()}
 
-    def _decide(self, sizes: Mapping[str, int]) -> Spread:
+    def _decide(self, sizes: Sizes) -> Spread:
         """The placement, decided by the first sizes and kept: a smaller last mini-batch runs on the same."""
         if self._spread is None:
-            placement, replicas = self._choose(sizes)
+            placement, replicas = self._choose(dict(sizes))
             free = self._scheduler.least_used(replicas * placement.stages)
             rows = tuple(free[r * placement.stages : (r + 1) * placement.stages] for r in range(replicas))
-            self._spread = Spread(placement, rows, self._owned(placement))
+            self._spread = Spread(sizes, placement, rows, self._owned(placement))
         return self._spread
 
     def _choose(self, sizes: Mapping[str, int]) -> tuple[Placement, int]:
@@ -140,7 +148,7 @@ class Plans:
     def summary(self, sizes: Mapping[str, int] | None) -> PlanSummary:
         """The placement, and what is predicted of one step on it.
 
-        For the sizes given, else those of a plan already made; `SizeError` if there are neither and the
+        For the sizes given, else those that decided the placement; `SizeError` if there are neither and the
         graph has named sizes.
         """
         plan = self.get(self._key(sizes))
@@ -170,9 +178,8 @@ class Plans:
         seeded = (self._options.loss,) if self._options.loss in self._graph.outputs else ()
         mode = Mode.STEP if seeded else Mode.EVALUATE
         if sizes is None:
-            made = next((key.sizes for key in self._plans), None)
-            if made is None and self._graph.sizes:
+            if self._spread is None and self._graph.sizes:
                 names = sorted(self._graph.sizes)
                 raise SizeError(f"there is no plan yet: say what {names} are (--size), or send a mini-batch")
-            sizes = dict(made or ())
+            sizes = dict(self._spread.sizes if self._spread else ())
         return PlanKey(mode, tuple(sorted(sizes.items())), seeded)

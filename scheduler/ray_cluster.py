@@ -41,6 +41,7 @@ from .events import (
     SegmentFailed,
     SnapshotTaken,
     TakeSnapshot,
+    Unload,
     WorkerCommand,
 )
 from .ray_workers import Actor, RayWorkers, cause, root
@@ -143,6 +144,8 @@ class RayCluster:
                 self._later(worker, "open", setup)
             case Load(session=session, plan=plan):
                 self._later(worker, "load", session, plan)
+            case Unload(session=session, plan=plan):
+                self._later(worker, "unload", session, plan)
             case Put(session=session, tensors=tensors):
                 self._later(worker, "put", session, tensors)
             case Restore(session=session, step=step, snapshot=snapshot):

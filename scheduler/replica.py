@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from raygrad.workers.accumulator import Snapshot
@@ -29,9 +30,10 @@ class Slot:
     worker: int
     alive: bool = True
     fenced: bool = True  # has answered the latest fence
-    loaded: set[str] = field(default_factory=set)  # plans on the worker
+    loaded: OrderedDict[str, tuple[str, ...]] = field(default_factory=OrderedDict)
+    """The plans on the worker, that used latest last → the parameters and buffers that they read there."""
     tensors: dict[str, int] = field(default_factory=dict)  # parameters on the worker → their version
-    ready: set[tuple[str, int]] = field(default_factory=set)  # (plan, version) that need nothing sent
+    ready: set[str] = field(default_factory=set)  # plans that need nothing sent, since the last put
     outstanding: int = 0  # calls submitted and not answered
     seconds: float = 0.0  # that its latest call took
     snapshot: Snapshot | None = None  # the newest of this step that holds committed mini-batches only
@@ -43,7 +45,7 @@ class Slot:
     def reset(self) -> None:
         """The worker was lost: a new one knows nothing."""
         self.alive, self.fenced = False, True
-        self.loaded, self.tensors, self.ready = set(), {}, set()
+        self.loaded, self.tensors, self.ready = OrderedDict(), {}, set()
         self.outstanding = 0
         self.forget_arrived()
 

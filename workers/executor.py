@@ -80,6 +80,12 @@ class Executor:
             for segment in plan.segments:
                 state.programs[plan.plan, segment.id] = self._compile(state, plan, segment)
 
+    def unload(self, session: str, plan: str) -> None:
+        """Forget a plan's programs; activations that its runs left stay."""
+        state = self._state(session)
+        state.keeping.discard(plan)
+        state.programs = {key: program for key, program in state.programs.items() if key[0] != plan}
+
     def _compile(self, state: _Session, plan: StagePlan, segment: Segment) -> Program | RaygradError:
         try:
             return Program(segment, plan.graph, self.backend, check_finite=state.setup.check_finite)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 
 
-@functools.cache
+@functools.lru_cache(maxsize=4096)
 def strides_of(shape: tuple[int, ...], order: tuple[int, ...], itemsize: int = 1) -> tuple[int, ...]:
     """The strides of a dense array whose axes lie in memory in `order`, outermost first.
 

@@ -23,7 +23,7 @@ def canonical(shape: tuple[int, ...]) -> Strides:
     return strides_of(shape, channels_last(rank) if rank in (4, 5) else c_order(rank))
 
 
-@functools.cache
+@functools.lru_cache(maxsize=4096)
 def placing(shape: tuple[int, ...]) -> Callable[[torch.Tensor], torch.Tensor]:
     """The function that gives a tensor of this shape its canonical strides; it copies only if it must."""
     strides = canonical(shape)
