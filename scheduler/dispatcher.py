@@ -100,7 +100,7 @@ class Dispatcher:
         needs = tuple(batch.key(plan, e.source) for e in segment.receives)
         adds = segment.last and segment.stage in batch.adds and plan is batch.plans[-1]
         snapshot = adds and self.machine.snapshots.ask_along(replica, slot)
-        self.machine.calls[key] = Asked(slot, self.machine.now, needs, snapshot)
+        self.machine.calls[key] = Asked(slot, self.machine.now, needs)
         slot.outstanding += 1
         sends = tuple(e.target for e in segment.sends)
         call = self._call(replica, batch, plan, segment, adds, snapshot)

@@ -328,10 +328,8 @@ class Machine:
         A consequence of a loss changes nothing: the loss is on its way, and if it is not, the call counts
         as unanswered until its time is up.
         """
-        if event.error is None or (call := self._answered(event.key)) is None:
+        if event.error is None or self._answered(event.key) is None:
             return
-        if call.snapshot:
-            call.slot.forget_arrived()
         batch, _ = self.current(event.key)
         if batch is not None and batch.acknowledged:
             # It worked before, and the client counts on it: what fails now is the worker.

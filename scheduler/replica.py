@@ -66,7 +66,6 @@ class Asked:
     slot: Slot
     since: float  # when it was submitted, or its worker or an argument of it last went on
     needs: tuple[CallKey, ...]
-    snapshot: bool = False  # its reply brings a snapshot
 
 
 @dataclass

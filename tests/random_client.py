@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from raygrad.proto.errors import KernelError, LeaseError, RaygradError
+from raygrad.proto.errors import IncompleteStepError, KernelError, LeaseError
 from raygrad.proto.messages import ForwardResult, Gradients, MiniBatch
 from raygrad.proto.tensor import Array
 from raygrad.scheduler.local_cluster import LocalCluster
@@ -239,8 +239,8 @@ class Client:
         self.ending = False
 
 
-ALLOWED = (KernelError, LeaseError)
-"""What may be answered: kernels fail here, and a lease ends with its mini-batch."""
+ALLOWED = (KernelError, LeaseError, IncompleteStepError)
+"""What may be answered: kernels fail, a lease ends with its mini-batch, gradients are asked too early."""
 
 
 def _succeeded(future: Future[Any]) -> bool:
@@ -251,7 +251,7 @@ def _succeeded(future: Future[Any]) -> bool:
     error = future.exception()
     if isinstance(error, CancelledError):
         return False
-    assert error is None or isinstance(error, RaygradError)
+    assert error is None or isinstance(error, ALLOWED)
     return error is None
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.conformance import __main__ as command_line
 from tests.conformance import suite as suite_module
 from tests.conformance.__main__ import table
 from tests.conformance.runner import Result, run
@@ -77,6 +78,41 @@ def test_the_table_has_a_line_per_suite() -> None:
     assert lines[0].split() == ["suite", "cases", "passed", "left", "out", "failed", "seconds"]
     assert lines[1].split() == ["a", "1,201", "1,200", "1", "0", "0.0"]
     assert len({len(line) for line in lines}) == 1
+
+
+def lacks_a_package() -> Suite:
+    raise ModuleNotFoundError("No module named 'onnxruntime'")
+
+
+def breaks_off() -> Iterator[Case]:
+    yield Case("a", lambda: None)
+    raise FileNotFoundError("the models of the suite")
+
+
+@pytest.mark.parametrize(
+    ("make", "says", "status"),
+    [
+        (lambda: Suite("any", lambda: [Case("a", lambda: None)], at_least=1), "", 0),
+        (lambda: Suite("any", lambda: [Case("a", fails)]), "FAILED a: and their end", 1),
+        (lambda: Suite("any", lambda: [Case("a", declines)], at_least=1), "0 passed, and 1 must", 1),
+        (lambda: Suite("any", list, at_least=1), "0 passed, and 1 must", 1),
+        (lacks_a_package, "No module named 'onnxruntime'", 1),
+        (lambda: Suite("any", breaks_off), "the models of the suite", 1),
+    ],
+)
+def test_the_exit_status_says_whether_anything_failed(
+    make: Callable[[], Suite],
+    says: str,
+    status: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(command_line, "make", lambda name: make())
+    monkeypatch.setattr(sys, "argv", ["conformance", "--suite", "onnx-backend"])
+    assert command_line.main() == status
+    printed = capsys.readouterr().out
+    assert says in printed
+    assert printed.splitlines()[-2].split()[:2] == ["suite", "cases"]  # the table, in any case
 
 
 def test_every_list_belongs_to_a_suite() -> None:

@@ -646,16 +646,17 @@ def test_a_lease_that_nobody_will_know_is_not_kept(calls_done: int) -> None:
     assert not any(w.activations for w in d.workers.values())
 
 
-def test_a_lease_whose_answer_came_too_late_is_not_kept() -> None:
-    """Of two who asked for it, both were answered, and both had gone by then."""
+@pytest.mark.parametrize("order", [[0, 1, 2], [2, 1, 0]])
+def test_a_lease_whose_answer_came_too_late_is_not_kept(order: list[int]) -> None:
+    """Of three who asked for it, all were answered, and all had gone by then; the last of them ends it."""
     d = Dialogue(2)
     tokens = [d.forward(0), d.forward(0)]
     d.finish()
     tokens.append(d.forward(0))
     assert len({d.lease(token) for token in tokens}) == 1
-    for token in tokens:
+    for number in order:
         assert d.machine.leases
-        d.say(Cancelled(token))
+        d.say(Cancelled(tokens[number]))
     assert not d.machine.leases
     d.finish()
     assert not any(w.activations for w in d.workers.values())

@@ -13,9 +13,9 @@ from raygrad.proto.builder import Builder
 from raygrad.proto.errors import RaygradError, SizeError, TypeMismatchError
 from raygrad.proto.tensor import Shape
 from raygrad.proto.value import Value
+from tests.comparing import compare
 from tests.evaluate import Array, evaluate
 from tests.test_elementwise_functions import NUMPY, Case, run
-from tests.test_functions import compare
 
 RNG = np.random.default_rng(0)
 

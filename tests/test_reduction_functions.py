@@ -11,10 +11,10 @@ import torch
 from raygrad.client import functions as f
 from raygrad.proto.builder import Builder
 from raygrad.proto.value import Value
+from tests.comparing import compare
 from tests.evaluate import Array
 from tests.finite_differences import Differentiable, check_gradient
 from tests.test_elementwise_functions import Case, run
-from tests.test_functions import compare
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((3, 4, 5))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from rich.progress import track
 
-from .runner import Result, group_of, run
+from .runner import WHOLE, Result, group_of, run
 from .suite import Case
 from .suites import SUITES, make
 
@@ -20,7 +21,7 @@ COLUMNS = ("suite", "cases", "passed", "left out", "failed", "seconds")
 def main() -> int:
     """Run suites and print the table; 1 if anything failed that is not left out."""
     options = arguments()
-    results = [run(make(name), bar(name)) for name in options.suite or SUITES]
+    results = [outcome(name) for name in options.suite or SUITES]
     for result in results:
         explain(result, options.verbose)
     if any("#" in name for result in results for name in result.passed):
@@ -38,6 +39,14 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers as one map of names")
     parser.add_argument("--verbose", action="store_true", help="failures with their tracebacks")
     return parser.parse_args()
+
+
+def outcome(name: str) -> Result:
+    """What became of a suite; one that cannot be run at all, such as for want of a package, has failed."""
+    try:
+        return run(make(name), bar(name))
+    except Exception as exc:
+        return Result(name, failures={WHOLE: "".join(traceback.format_exception(exc)).rstrip()})
 
 
 def bar(name: str) -> Callable[[Iterable[Case]], Iterable[Case]]:

@@ -1,4 +1,8 @@
-"""The suites of OpInfo: each operator's samples forward, differentiated, and differentiated twice."""
+"""The suites of OpInfo: each operator's samples forward, differentiated, and differentiated twice.
+
+`at_least` is how many samples pass with the PyTorch that pyproject.toml pins: one that is declined since, or
+no longer drawn, fails its suite.
+"""
 
 from __future__ import annotations
 
@@ -27,18 +31,20 @@ def cases(check: Callable[[Sample], None], applies: Callable[[Sample], bool]) ->
 
 def forward() -> Suite:
     """Outputs."""
-    return Suite("opinfo-forward", lambda: cases(checks.forward, lambda sample: True), at_least=1800)
+    return Suite("opinfo-forward", lambda: cases(checks.forward, lambda sample: True), at_least=2986)
 
 
 def gradient() -> Suite:
     """First-order gradients."""
-    return Suite("opinfo-gradient", lambda: cases(checks.gradient, lambda s: s.has_gradient), at_least=1500)
+    return Suite("opinfo-gradient", lambda: cases(checks.gradient, lambda s: s.has_gradient), at_least=2552)
 
 
 def second_gradient() -> Suite:
     """Second-order gradients, where PyTorch has them."""
     return Suite(
-        "opinfo-second-gradient", lambda: cases(checks.second_gradient, lambda s: s.has_second_gradient)
+        "opinfo-second-gradient",
+        lambda: cases(checks.second_gradient, lambda sample: sample.has_second_gradient),
+        at_least=2550,
     )
 
 
@@ -47,17 +53,17 @@ SPOT = 4  # samples of an operator in a dtype other than float64
 
 def float16() -> Suite:
     """Outputs in half precision."""
-    return _in_dtype(torch.float16, at_least=900)
+    return _in_dtype(torch.float16, at_least=964)
 
 
 def bfloat16() -> Suite:
     """Outputs in the other half precision."""
-    return _in_dtype(torch.bfloat16, at_least=900)
+    return _in_dtype(torch.bfloat16, at_least=971)
 
 
 def int64() -> Suite:
     """Outputs of integers, where PyTorch has them."""
-    return _in_dtype(torch.int64, at_least=500)
+    return _in_dtype(torch.int64, at_least=554)
 
 
 def _in_dtype(dtype: torch.dtype, at_least: int) -> Suite:
