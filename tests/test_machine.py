@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -14,9 +16,12 @@ from raygrad.proto.errors import (
     LeaseExpiredError,
     ParametersFixedError,
     ParametersMissingError,
+    ResourceError,
     StepClosedError,
     WorkerLostError,
 )
+from raygrad.proto.plan import Mode
+from raygrad.scheduler.admission import USABLE
 from raygrad.scheduler.batch import content as content_of
 from raygrad.scheduler.events import (
     Cancelled,
@@ -675,6 +680,29 @@ def test_a_cancelled_mini_batch_counts_and_can_be_asked_for_again() -> None:
     d.finish()
     assert d.answers[again].result.index == 0
     finish_step(d, 1)
+
+
+@pytest.mark.parametrize("ask", [Dialogue.send, Dialogue.forward])
+def test_who_was_answered_before_a_loss_is_answered_at_once(ask: Callable[[Dialogue, int], int]) -> None:
+    """What the loss took runs again, and may never end if nobody is left."""
+    d = Dialogue(2)
+    ask(d, 0)
+    d.finish()
+    d.lose(1)
+    d.finish()
+    assert d.machine.waiting
+    assert ask(d, 0) in d.answers
+
+
+def test_leases_of_others_count_where_they_are_most() -> None:
+    """A mini-batch may run on any replica."""
+    d = Dialogue(replicas=2)
+    memory = int(4 * d.plan(Mode.FORWARD).saved_bytes[0] / USABLE) + 4
+    held = {0: 0, 1: 2 * d.plan(Mode.FORWARD).saved_bytes[0]}
+    d.machine.layout = replace(d.machine.layout, worker_memory=memory, leased_elsewhere=lambda w: held[w])
+    assert d.error(d.forward(0)) is ResourceError
+    held[1] = 0
+    d.held(0)
 
 
 def test_a_repeated_request_for_gradients_gets_them_too() -> None:

@@ -17,13 +17,13 @@ from raygrad.proto.errors import (
 )
 from raygrad.proto.messages import MiniBatch, SessionOptions
 from raygrad.proto.plan import Plan, PlanKey
-from raygrad.scheduler.events import Close, Run, WorkerCommand
+from raygrad.scheduler.events import Close, WorkerCommand
 from raygrad.scheduler.local_cluster import Faults, LocalCluster
 from raygrad.scheduler.plans import Plans
 from raygrad.scheduler.scheduler import Budgets, Scheduler
 from raygrad.scheduler.session import Session
 
-from .serving import DEADLINE, Threaded, mean_square, mini_batches, weights
+from .serving import DEADLINE, Busy, Threaded, mean_square, mini_batches, weights
 
 
 @pytest.fixture
@@ -92,8 +92,9 @@ def test_there_is_no_room_while_mini_batches_wait_for_their_plan(
 
 def test_who_waits_for_room_no_longer_disturbs_nobody(scheduler: Scheduler) -> None:
     session = opened(scheduler)
-    session.forward(batch().feeds, keep=True).result(DEADLINE)
+    kept = session.forward(batch().feeds, keep=True).result(DEADLINE)
     assert session.room().cancel()
+    session.release(kept.lease).result(DEADLINE)  # there is room now
     assert session.step_batch(batch(1)).result(DEADLINE).index == 1
 
 
@@ -103,32 +104,30 @@ def test_a_cancelled_evaluation_is_not_begun() -> None:
     scheduler = Scheduler(cluster)
     session = opened(scheduler)
     session.forward(batch().feeds).result(DEADLINE)
-    busy, go_on, ran = threading.Event(), threading.Event(), list[int]()
-
-    def wait(run: Run) -> None:
-        ran.append(run.key.run.index)
-        busy.set()
-        assert go_on.wait(DEADLINE)
-
-    cluster.before_run = wait
+    busy = Busy(cluster)
     asked = [session.forward(batch().feeds)]
-    assert busy.wait(DEADLINE)
+    assert busy.reached.wait(DEADLINE)
     asked += [session.forward(batch().feeds) for _ in range(8)]
     assert asked[-1].cancel()
-    go_on.set()
+    busy.go_on()
     for future in asked[:-1]:
         future.result(DEADLINE)
-    assert len(ran) == len(asked) - 1
+    assert len(busy.ran) == len(asked) - 1
     session.wait_idle(DEADLINE)
     scheduler.close()
 
 
 def test_gradients_that_are_given_up_can_be_asked_for_again() -> None:
-    scheduler = Scheduler(Threaded(1, "numpy"))
+    cluster = Threaded(1, "numpy")
+    scheduler = Scheduler(cluster)
     session = opened(scheduler)
-    session.step_batch(batch()).result(DEADLINE)
-    session.gradients().cancel()
-    assert session.gradients(step=0, expect=1).result(DEADLINE).indices == (0,)
+    busy = Busy(cluster)
+    session.step_batch(batch())
+    assert busy.reached.wait(DEADLINE)
+    assert session.gradients().cancel()
+    again = session.gradients(expect=1)
+    busy.go_on()
+    assert again.result(DEADLINE).indices == (0,)
     scheduler.close()
 
 
