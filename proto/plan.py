@@ -170,7 +170,8 @@ class Plan:
         segments = self.of_stage(stage)
         nodes = {n for s in segments for n in s.nodes}
         received = {r.node for s in segments for r in (*s.reads, *(v for e in s.receives for v in e.values))}
-        graph = Graph(tuple(n for n in self.graph if n.id in nodes | received), {})
+        known = nodes | received
+        graph = Graph(tuple(n for n in self.graph if n.id in known), {})
         sources = {**self.graph.parameters, **self.graph.buffers}
         read = tuple(sorted(name for name, node in sources.items() if node.id in nodes))
         return StagePlan(self.id, stage, graph, segments, read, self.key.mode is Mode.FORWARD)

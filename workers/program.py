@@ -57,7 +57,7 @@ class Program:
         self.random_keys = tuple(self._external(RandomKey))
         for ref in (*segment.reads, *(v for e in segment.receives for v in e.values)):
             self._slot(ref)
-        self._viewed = {r for r in _refs(computed) if self._may_be_view(r, computed)}
+        self._viewed = set(self._read_as_views(computed))
         self._overwritable = set(self._fresh_and_read_once(computed))
         self.steps = self._compile(computed)
 
@@ -107,12 +107,11 @@ class Program:
                 self._slot(Ref(n))
                 yield Ref(n)
 
-    def _may_be_view(self, ref: Ref, computed: list[Node]) -> bool:
-        """A broadcast that only kernels indifferent to strides read need not be written out."""
-        node = self._graph[ref.node]
-        if not isinstance(node.operator, Broadcast) or ref in self._kept:
-            return False
-        return all(takes_views(n.operator) for n in computed if ref in n.inputs)
+    def _read_as_views(self, computed: list[Node]) -> Iterable[Ref]:
+        """The broadcasts that only kernels indifferent to strides read: they need not be written out."""
+        dense = {ref for node in computed if not takes_views(node.operator) for ref in node.inputs}
+        broadcasts = (Ref(node.id) for node in computed if isinstance(node.operator, Broadcast))
+        return (ref for ref in broadcasts if ref not in self._kept and ref not in dense)
 
     def _fresh_and_read_once(self, computed: list[Node]) -> Iterable[Ref]:
         """The values whose one reader may write its result over them."""
@@ -161,10 +160,6 @@ def _as_is(x: Tensor) -> Tensor:
 
 def _outputs(node: Node) -> list[Ref]:
     return [Ref(node.id, port) for port in range(len(node.types))]
-
-
-def _refs(nodes: Iterable[Node]) -> list[Ref]:
-    return [ref for node in nodes for ref in _outputs(node)]
 
 
 def _kept(segment: Segment) -> frozenset[Ref]:
