@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -140,7 +140,7 @@ def _full(like: Value, number: int) -> Value:
 
 def _listed(tensors: Tensors, what: str) -> list[Tensor]:
     """One tensor or several as a list; `DifferentiationError` for anything else."""
-    found = [tensors] if isinstance(tensors, Value) else list(tensors)
+    found = _items(tensors)
     for number, tensor in enumerate(found):
         if not isinstance(tensor, Tensor):
             raise DifferentiationError(
@@ -151,12 +151,18 @@ def _listed(tensors: Tensors, what: str) -> list[Tensor]:
     return found
 
 
+def _items(given: Any) -> list[Any]:
+    """What was given one by one; a single tensor, or something else without parts, is the only item."""
+    one = isinstance(given, Value) or not isinstance(given, Iterable)
+    return [given] if one else list(given)
+
+
 def _cotangents(outputs: Tensors, ys: Sequence[Tensor], given: Any) -> list[Tensor | None]:
     """The cotangents as tensors, each of its output's type; of a single tensor it need not be in a list."""
     if given is None:
         return [None] * len(ys)
     one = isinstance(outputs, Tensor) and not (isinstance(given, (list, tuple)) and _holds_tensors(given))
-    listed = [given] if one else list(given)
+    listed = [given] if one else _items(given)
     if len(listed) != len(ys):
         raise DifferentiationError(f"there are {len(listed)} cotangents for {len(ys)} outputs")
     pairs = enumerate(zip(ys, listed, strict=True))

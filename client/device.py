@@ -6,7 +6,6 @@ structure came before is not sent, planned or compiled again.
 
 from __future__ import annotations
 
-import functools
 import threading
 import weakref
 from collections.abc import Iterable, Mapping
@@ -124,12 +123,7 @@ _entered: ContextVar[tuple[Device, ...]] = ContextVar("entered", default=())
 def current_device() -> Device:
     """The device of the innermost `with` around the caller, in this thread or task; else this process."""
     entered = _entered.get()
-    return entered[-1] if entered else _this_process()
-
-
-@functools.cache
-def _this_process() -> Device:
-    return Device()
+    return entered[-1] if entered else _THIS_PROCESS
 
 
 def _with_company(output: Output) -> list[Output]:
@@ -149,3 +143,7 @@ def _checked(target: str | None, options: dict[str, Any]) -> dict[str, Any]:
         )
     SessionOptions(**{name: value for name, value in options.items() if name in shared})
     return options
+
+
+_THIS_PROCESS = Device()
+"""Made with the module: threads that begin at the same time share it."""

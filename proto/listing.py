@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from .graph import Graph, Node, Ref
 from .operators.source import Constant, NamedTensor, SizeOf
-from .reading import telling_attributes
+from .reading import printable, telling_attributes
 
 _PLAIN = re.compile(r"(?:∂|[^\W\d])[\w./∂]*\Z")
 _LONGEST_CONSTANT = 40
@@ -50,7 +50,7 @@ def _line(graph: Graph, node: Node) -> str:
 
 
 def _comment(words: str) -> str:
-    return f"  # {words}" if words else ""
+    return f"  # {printable(words)}" if words else ""
 
 
 def _operand(graph: Graph, ref: Ref) -> str:

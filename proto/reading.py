@@ -30,6 +30,11 @@ def origin(graph: Graph, ref: Ref) -> Node | None:
     return node if node.operator.source and not isinstance(node.operator, (Input, Cotangent)) else None
 
 
+def printable(text: str) -> str:
+    """The text on one line; line breaks, control characters and what is no character as in Python code."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 _PER_AXIS = frozenset({"kernel", "stride", "dilation", "padding"})
 _NEUTRAL = {"stride": 1, "dilation": 1, "groups": 1, "padding": 0}
 

@@ -10,7 +10,7 @@ from itertools import groupby
 from .graph import Graph, Node, Ref
 from .operators.source import Input, Parameter
 from .polynomial import Polynomial, fitted
-from .reading import computed_nodes, operands
+from .reading import computed_nodes, operands, printable
 from .receptive import Fields, fields_of
 from .tensor import TensorType
 from .units import in_bytes, in_units
@@ -155,7 +155,7 @@ def _node_costs(node: Node, graph: Graph) -> tuple[int, int, int]:
 def _cells(row: Row, spatial: bool) -> tuple[str, ...]:
     several = [name for name, _ in groupby(row.operators)]
     shown = [*several[:_MOST_OPERATORS], *(["…"] if len(several) > _MOST_OPERATORS else [])]
-    cells = (row.name, ", ".join(shown), str(row.output), *_costs(row))
+    cells = (printable(row.name), ", ".join(shown), str(row.output), *_costs(row))
     return (*cells, *_field_cells(row.fields)) if spatial else cells
 
 
@@ -186,7 +186,7 @@ def _axes(numbers: Sequence[int | Fraction]) -> str:
 def _one_or_each(words: Mapping[str, str]) -> str:
     if len(set(words.values())) <= 1:
         return next(iter(words.values()), "")
-    return ", ".join(f"{name} {word}" for name, word in words.items())
+    return ", ".join(f"{printable(name)} {word}" for name, word in words.items())
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]], total: Sequence[str]) -> str:

@@ -271,9 +271,17 @@ def test_names_are_escaped() -> None:
     name = '</text><b>"x"</b>\n\\'
     g.output("<y>", Tanh()(g.input(name, (2,))))
     graph = g.graph()
-    assert {name, "→ <y>"} <= set(texts(graph.svg())) & set(texts(plan_svg(graph, even_placement(graph, 1))))
+    shown = name.replace("\n", "\\n")
+    assert {shown, "→ <y>"} <= set(texts(graph.svg())) & set(texts(plan_svg(graph, even_placement(graph, 1))))
     assert "</b>" not in graph.svg().replace("&lt;/b&gt;", "")
     assert graph.dot().count("\n}") == 1
+
+
+def test_characters_that_xml_lacks_are_spelled() -> None:
+    g = Builder()
+    g.output("y\ud800", Tanh()(g.input("x\0\x1b[2J\ufffe", (2,))))
+    assert {r"x\x00\x1b[2J\ufffe", r"→ y\ud800"} <= set(texts(g.graph().svg()))
+    assert g.graph().dot().replace("\n", "").isprintable()
 
 
 def test_a_graph_without_nodes_is_drawn() -> None:

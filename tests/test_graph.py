@@ -108,6 +108,13 @@ def test_it_prints_itself(graph: Graph) -> None:
     assert "(∂loss, size(N, 3))" in whole
 
 
+def test_a_label_stays_on_its_line() -> None:
+    builder = Builder()
+    with builder.label("two\nlines\x1b[2J"):
+        builder.output("y", builder.input("x", (2,)).exp())
+    assert r"Exp(x)  # two\nlines\x1b[2J" in str(builder.graph())
+
+
 def test_what_goes_without_saying_is_not_printed() -> None:
     builder = Builder()
     x = builder.input("a name", ("N", 2, 9, 9))

@@ -74,6 +74,13 @@ def test_totals_and_names_are_printed() -> None:
     assert "N" not in str(lenet().graph.bind({"N": 4}).summary()).splitlines()[-1]
 
 
+def test_a_layer_is_one_line() -> None:
+    g = Builder()
+    g.output("y", g.input("x\n\x1b[2J", (2,)).exp())
+    _, _, layer, *_ = str(g.graph().summary()).splitlines()
+    assert layer.split()[:2] == [r"x\n\x1b[2J", "Input"]
+
+
 def test_a_table_without_windows_has_no_fields() -> None:
     g = Builder()
     g.output("y", g.input("x", ("N", 3, 4)) @ g.parameter("w", (4, 2)))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -368,6 +370,22 @@ def test_a_device_is_entered_by_each_thread_for_itself(local: Counting) -> None:
     assert rg.tensor(1.0).device is local
 
 
+def test_threads_that_begin_together_share_this_process() -> None:
+    program = """
+import threading
+from raygrad.client.tensor import tensor
+together, found = threading.Barrier(8), []
+def begin():
+    together.wait()
+    found.append(tensor(1.0).device)
+threads = [threading.Thread(target=begin) for _ in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+assert len(found) == 8 and len(set(found)) == 1, found
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=DEADLINE)
+
+
 def test_what_nobody_needs_is_let_go_of(local: Counting) -> None:
     x = rg.tensor([1.0])
     y = x * 2
@@ -405,7 +423,10 @@ def test_a_long_history_is_no_deep_recursion(local: Counting) -> None:
         (lambda x: (x > 0).backward(), DifferentiationError, "does not require"),
         (lambda x: rg.grad(x.sum(), rg.tensor(1.0)), DifferentiationError, "input 0, .*does not require"),
         (lambda x: rg.grad(x.sum(), []), DifferentiationError, "no input"),
+        (lambda x: rg.grad(None, x), DifferentiationError, "output 0 is no tensor: None"),
+        (lambda x: rg.grad(x.sum(), 1.0), DifferentiationError, "input 0 is no tensor: 1.0"),
         (lambda x: rg.grad([x.sum()], x, [1.0, 1.0]), DifferentiationError, "2 cotangents for 1"),
+        (lambda x: rg.grad([x.sum(), x.sum()], x, 1.0), DifferentiationError, "1 cotangents for 2"),
         (lambda x: x.__setitem__(0, 1.0), GraphError, "does not change"),
         (lambda x: x.__iadd__(1.0), GraphError, "`data`"),
         (lambda x: (x * 2).requires_grad_(), GraphError, "detach"),

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..operators.base import Operator
 from ..operators.source import Constant, NamedTensor, SizeOf
-from ..reading import telling_attributes
+from ..reading import printable, telling_attributes
 from ..tensor import DType, TensorType, split_product
 
 _LONGEST = 44
@@ -50,7 +50,8 @@ def sizes_in_words(type: TensorType) -> str:
 
 
 def elided(text: str) -> str:
-    """The text, without its middle if it is long."""
+    """The text on one line, without its middle if it is long."""
+    text = printable(text)
     half = (_LONGEST - 1) // 2
     return text if len(text) <= _LONGEST else f"{text[:half]}…{text[-half:]}"
 
