@@ -76,6 +76,7 @@ class RayWorkers:
         self._closed = False
         self._absent: set[int] = set()  # killed, and the replacement not yet admitted
         self._gone: set[int] = set()  # killed, and not replaced
+        self._coming: dict[int, Actor] = {}  # replacements that have not yet said that they are there
         self._losses = Losses()
         self._actors: dict[int, Actor] = {worker: self._new_actor() for worker in range(count)}
         self.infos = self._wait_for_all()
@@ -102,12 +103,14 @@ class RayWorkers:
             self._supervisor.submit(self._lose, worker, actor, reason)
 
     def close(self) -> None:
-        """Stop all workers."""
-        self._closed = True
+        """Stop all workers, those too that a thread waits for."""
+        with self._lock:
+            self._closed = True
+            actors = [*self._actors.values(), *self._coming.values()]
+        for actor in actors:
+            ray.kill(actor)
         for pool in (self._supervisor, self._replacing):
             pool.shutdown(wait=True, cancel_futures=True)
-        for actor in self._actors.values():
-            ray.kill(actor)
 
     def _new_actor(self) -> Actor:
         options = {**self._resources, "runtime_env": _WORKER_ENVIRONMENT}
@@ -156,15 +159,21 @@ class RayWorkers:
         if reason := self._losses.too_many(worker, time.monotonic(), why):
             self._give_up(worker, reason)
             return
-        actor = self._new_actor()
+        with self._lock:
+            if self._closed:
+                return
+            actor = self._coming[worker] = self._new_actor()
         try:
             info: WorkerInfo = ray.get(actor.info.remote(), timeout=self._join_timeout)
             _require_equal({**self.infos, worker: info})
+            self._actors[worker], self.infos[worker] = actor, info
         except (RayError, RaygradError) as exc:
             ray.kill(actor)
-            self._give_up(worker, str(exc))
+            if not self._closed:
+                self._give_up(worker, str(exc))
             return
-        self._actors[worker], self.infos[worker] = actor, info
+        finally:
+            del self._coming[worker]
         log.info("worker replaced", worker=worker, pid=info.pid)
         self.post(None, WorkerJoined(worker))
 

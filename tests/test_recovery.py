@@ -219,6 +219,21 @@ def test_a_session_that_ends_while_its_workers_are_away_leaves_no_references(are
     assert not cluster._bundles
 
 
+def test_a_cluster_closes_while_a_replacement_is_waited_for(
+    ray_started: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as one for which there is no node: it may be waited for as long as the first workers may take."""
+    cluster = RayCluster(1, "numpy", join_timeout=10 * DEADLINE)
+    workers = cluster._workers
+    monkeypatch.setitem(workers._resources, "num_cpus", 1e6)
+    workers.lose(0, workers[0], "a node is gone")
+    eventually(lambda: bool(workers._coming))
+    closing = threading.Thread(target=cluster.close, daemon=True)
+    closing.start()
+    closing.join(DEADLINE)
+    assert not closing.is_alive()
+
+
 def test_workers_that_cannot_start_say_why(ray_started: None) -> None:
     with pytest.raises(ResourceError, match="abacus"):
         RayCluster(1, "abacus")
