@@ -128,6 +128,9 @@ def test_binding_replaces_the_sizes_of_the_adjoint() -> None:
         (conv(), f32(2, 3, 9, 9), TensorType((8, 3, 3, 3), DType.float64)),
         (conv(), TensorType((2, 3, 9, 9), DType.int32), TensorType((8, 3, 3, 3), DType.int32)),
         (conv(), f32(2, 3), f32(8, 3)),
+        (conv(), f32(2, 0, 9, 9), f32(8, 0, 3, 3)),
+        (conv(), f32(2, 3, 9, 9), f32(0, 3, 3, 3)),
+        (conv(padding=(2, 2)), f32(2, 3, 0, 9), f32(8, 3, 3, 3)),
     ],
 )
 def test_what_does_not_fit_is_refused(op: Conv, x: TensorType, w: TensorType) -> None:

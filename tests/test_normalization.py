@@ -83,6 +83,18 @@ def test_half_precision(backend: Backend, dtype: Any) -> None:
     assert_same({name: a.astype(np.float64) for name, a in found.items()}, exact, tolerance=2e-2)
 
 
+@every_backend
+def test_an_empty_batch_has_no_statistics_and_gradients_of_zero(backend: Backend) -> None:
+    """PyTorch refuses the one, and ends the process at the other."""
+    x, channel = np.zeros((0, 2, 3)), np.ones(2)
+    y, mean, variance = run(BatchNorm(EPS), [x, channel, channel], backend)
+    assert (y.shape, mean.shape) == (x.shape, (2,))
+    assert np.isnan([mean, variance]).all()
+    by_x, by_weight, by_bias = run(BatchNormGrad(EPS), [x, x, channel, channel, channel], backend)
+    assert by_x.shape == x.shape
+    np.testing.assert_array_equal([by_weight, by_bias], np.zeros((2, 2)))
+
+
 def test_what_does_not_fit_is_refused() -> None:
     x, channel = TensorType(("N", 3, 4), DType.float32), TensorType((3,), DType.float32)
     assert BatchNorm(EPS).infer(x, channel, channel) == (x, channel, channel)

@@ -153,6 +153,12 @@ def test_a_window_of_padding_alone_is_refused(
         MaxPool((1,), (padding,), (kernel,), (dilation,)).infer(f32(1, 1, size))
 
 
+def test_no_channels_are_refused() -> None:
+    """PyTorch does not pool them."""
+    with pytest.raises(TypeMismatchError, match="no channels"):
+        MaxPool((1,), ((0, 0),), (1,), (1,)).infer(f32(1, 0, 3))
+
+
 def test_windows_that_step_over_a_short_axis() -> None:
     assert MaxPool((1,), ((2, 2),), (3,), (2,)).infer(f32(1, 1, 1))[0] == f32(1, 1, 1)
 

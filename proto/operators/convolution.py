@@ -37,7 +37,7 @@ class Convolution(Windowed, abstract=True):
         )
         require(self.groups >= 1, self, f"groups must be at least 1, got {self.groups}")
         channels, per_group, outputs = self._number(x, 1), self._number(w, 1), self._number(w, 0)
-        fits = channels == per_group * self.groups and outputs % self.groups == 0
+        fits = channels == per_group * self.groups and outputs % self.groups == 0 < outputs
         require(fits, self, f"the channels of {x} and {w} do not fit {self.groups} groups")
         kernel = tuple(self._number(w, axis) for axis in range(2, w.rank))
         return x.of_shape((x.shape[0], outputs, *self.window_sizes(x, kernel, self.dilation)))

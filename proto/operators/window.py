@@ -25,6 +25,7 @@ class Windowed(Operator, abstract=True):
         """How many windows of `kernel` elements lie along each spatial axis of x."""
         require(x.dtype.is_floating, self, f"needs a floating-point dtype, got {x}")
         require(3 <= x.rank <= 5, self, f"needs (N, C, *spatial) with one to three spatial axes, got {x}")
+        require(0 not in x.shape[1:], self, f"{x} has no channels, or no places")
         lengths = {len(kernel), len(self.stride), len(self.padding), len(dilation)}
         require(lengths == {x.rank - 2}, self, f"kernel {kernel} and {self!r} do not fit the axes of {x}")
         require(min((*kernel, *self.stride, *dilation)) >= 1, self, f"kernel {kernel}: {self!r} is below 1")
