@@ -178,6 +178,26 @@ def test_similarities(ours: Ours, theirs: Theirs, arrays: Arrays) -> None:
     compare(ours, theirs, arrays)
 
 
+@pytest.mark.parametrize("options", [{}, {"label_smoothing": 0.1}, {"weight": WEIGHT}], ids=str)
+def test_an_ignored_row_may_hold_what_is_not_finite(options: dict[str, Any]) -> None:
+    """As of masked logits: 0 times an infinite loss would be NaN."""
+    rows = np.array([[-np.inf, 0.0, 1.0, 2.0], [0.0, 1.0, 2.0, 3.0]])
+    compare(
+        lambda x, n: f.cross_entropy(x, n, ignore_index=-100, **_lifted(x, options)),
+        lambda x, n: tf.cross_entropy(
+            x,
+            n,
+            ignore_index=-100,
+            **{k: torch.tensor(v) if k == "weight" else v for k, v in options.items()},
+        ),
+        (rows, np.array([-100, 1])),
+    )
+
+
+def _lifted(x: Value, options: dict[str, Any]) -> dict[str, Any]:
+    return {k: x.builder.constant(v) if k == "weight" else v for k, v in options.items()}
+
+
 def test_binary_cross_entropy_at_certainty_is_bounded_and_has_a_finite_gradient() -> None:
     p, target = np.array([0.0, 1.0, 0.0, 1.0, 1e-60]), np.array([0.0, 1.0, 1.0, 0.0, 1.0])
     builder = Builder()

@@ -47,13 +47,11 @@ def cross_entropy(
     labels, counted = _labels(target, ignore_index)
     losses = node(CrossEntropy(), rows, labels)
     factors = _factors(labels, counted, weight, rows)
+    losses = losses if weight is None else losses * factors
     if label_smoothing:
         even = -_weighted(log_softmax(rows), weight).mean(-1)
-        even = even if counted is None else zero_where(~counted, even)
-        losses = losses if factors is None else losses * factors
         losses = (1.0 - label_smoothing) * losses + label_smoothing * even
-    elif factors is not None:
-        losses = losses * factors
+    losses = losses if counted is None else zero_where(~counted, losses)
     return reduced(losses, reduction, None if factors is None else factors.sum())
 
 
