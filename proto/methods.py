@@ -126,7 +126,7 @@ class Methods:
 
         In half precision both are taken in float32: 65,520 elements are too many for a float16.
         """
-        if self.dtype.is_floating and self.dtype.itemsize < 4:
+        if self.dtype.is_half:
             wide: Value = self.astype(DType.float32).mean(axes, keepdims)
             return wide.astype(self.dtype)
         chosen = axes_of(self, axes)

@@ -60,6 +60,11 @@ class DType(enum.Enum):
         return self in _FLOATING
 
     @property
+    def is_half(self) -> builtins.bool:
+        """Whether this is a floating-point dtype of 16 bits, in which sums and products lose digits."""
+        return self in (DType.float16, DType.bfloat16)
+
+    @property
     def is_integer(self) -> builtins.bool:
         """Whether this is a signed or unsigned integer (bool is not)."""
         return not self.is_floating and self is not DType.bool
@@ -110,6 +115,14 @@ def split_product(shape: Iterable[Size]) -> tuple[int, tuple[str, ...]]:
     sizes = tuple(shape)
     number = math.prod(s for s in sizes if isinstance(s, int))
     return number, tuple(sorted(s for s in sizes if isinstance(s, str)))
+
+
+def merged(sizes: Iterable[Size]) -> Size | None:
+    """The size of axes of these sizes as one: a number, or the one name among ones; else `None`."""
+    number, names = split_product(sizes)
+    if not names:
+        return number
+    return names[0] if number == len(names) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -246,6 +246,7 @@ def test_named_sizes_stay() -> None:
             "2 spatial|do not fit",
         ),
         (lambda x: f.group_norm(x, 3), TypeMismatchError, "3 groups"),
+        (lambda x: f.group_norm(x[0, 0], 1), TypeMismatchError, "group_norm"),
         (lambda x: f.instance_norm(x[0, 0]), TypeMismatchError, "instance_norm"),
         (lambda x: f.local_response_norm(x, 0), TypeMismatchError, "size 0"),
         (lambda x: f.layer_norm(x, 4), TypeMismatchError, "last axes"),

@@ -205,12 +205,16 @@ def test_one_hot_and_constants() -> None:
     expected = (labels[..., None] == np.arange(3)).astype(int)
     np.testing.assert_array_equal(run(lambda i: f.one_hot(i, 3), labels), expected)
     np.testing.assert_array_equal(run(lambda i: f.one_hot(i, 3, 0), labels), np.moveaxis(expected, -1, 0))
+    narrow = run(lambda i: f.one_hot(i, 300), labels.astype(np.int8))
+    np.testing.assert_array_equal(narrow, (labels[..., None] == np.arange(300)).astype(int))
     builder = Builder()
     written: dict[str, tuple[Value, Any]] = {
         "a": (f.arange(builder, 5), np.arange(5)),
         "b": (f.arange(builder, 7, 1, -2), np.arange(7, 1, -2)),
         "c": (f.arange(builder, 0.0, 1.0, 0.25), np.arange(0.0, 1.0, 0.25, dtype=np.float32)),
         "d": (f.linspace(builder, 1, 2, 5, "float64"), np.linspace(1, 2, 5)),
+        "whole": (f.linspace(builder, 0, 5, 26, "int64"), np.linspace(0, 5, 26, dtype=np.int64)),
+        "end": (f.linspace(builder, 0.1, 0.7, 12, "float64")[-1], np.float64(0.7)),
         "e": (f.eye(builder, 3, 5), np.eye(3, 5, dtype=np.float32)),
         "f": (f.full(builder, (2, 3), 7, "int32"), np.full((2, 3), 7, np.int32)),
         "g": (f.zeros_like(f.ones(builder, (2, 0))), np.zeros((2, 0), np.float32)),
@@ -247,6 +251,18 @@ def test_named_sizes_are_carried() -> None:
         (lambda x: x[[[0, 1], [2]]], TypeMismatchError, "no array"),
         (lambda x: f.pixel_shuffle(x, 2), TypeMismatchError, "channels"),
         (lambda x: f.sliding_windows(x, 1, 9, 1), TypeMismatchError, "does not fit"),
+        (lambda x: f.sliding_windows(x, 1, 5, 1), TypeMismatchError, "does not fit 4"),
+        (lambda x: f.sliding_windows(x, 1, 2, 0), TypeMismatchError, "step 0"),
+        (lambda x: f.chunk(x, 0, 1), TypeMismatchError, "at least one piece"),
+        (lambda x: f.moveaxis(x, (0, 1), (0, 0)), TypeMismatchError, "one place"),
+        (lambda x: f.repeat_interleave(x, -1, 1), SizeError, "size -1"),
+        (lambda x: x.reshape(("N", -2, -2)), SizeError, "size -2"),
+        (lambda x: f.channel_shuffle(x, 0), TypeMismatchError, "by 0"),
+        (lambda x: f.pixel_shuffle(x.reshape(("N", 4, 1, 1)), 0), TypeMismatchError, "by 0"),
+        (lambda x: f.pixel_unshuffle(x.reshape(("N", 1, 2, 2)), 0), TypeMismatchError, "by 0"),
+        (lambda x: f.one_hot(x, 3), TypeMismatchError, "integer indices"),
+        (lambda x: f.embedding(f.arange(x.builder, 3), x[0:3], 4), TypeMismatchError, "no row 4"),
+        (lambda x: f.tensordot(x, x, -1), TypeMismatchError, "-1 axes"),
     ],
 )
 def test_what_does_not_fit(write: Callable[[Value], Any], error: type[RaygradError], match: str) -> None:

@@ -15,7 +15,7 @@ from .activations import softmax
 from .creation import places
 from .dropout import dropout
 from .elementwise import where
-from .shapes import repeat_interleave, swapaxes
+from .shapes import flatten, repeat_interleave, swapaxes
 
 
 def scaled_dot_product_attention(
@@ -56,14 +56,14 @@ def multi_head_attention(
 ) -> Value:
     """`scaled_dot_product_attention` of (*, L, E), (*, S, E) and (*, S, V) in `heads` parts of the last axes.
 
+    A mask broadcasts to (*, heads, L, S): one per sample has an axis of size 1 for the heads.
     The projections before and after are the caller's (`linear`).
     """
     parts = [_split_heads(x, heads) for x in (query, key, value)]
     found = scaled_dot_product_attention(
         parts[0], parts[1], parts[2], mask, dropout_p, is_causal=is_causal, training=training
     )
-    joined = swapaxes(found, -2, -3)
-    return joined.reshape((*joined.shape[:-2], -1))
+    return flatten(swapaxes(found, -2, -3), -2)
 
 
 def _split_heads(x: Value, heads: int) -> Value:

@@ -13,6 +13,8 @@ from raygrad.proto.operators.source import Iota
 from raygrad.proto.tensor import DType, Size
 from raygrad.proto.value import Value
 
+from .elementwise import where
+
 
 def full(builder: Builder, shape: Sequence[Size], value: float, dtype: DType | str = DType.float32) -> Value:
     """The number `value`, everywhere."""
@@ -73,8 +75,10 @@ def linspace(
     builder: Builder, start: float, stop: float, count: int, dtype: DType | str = DType.float32
 ) -> Value:
     """`count` numbers from `start` to `stop`, both included, at equal distances."""
-    step = (stop - start) / max(count - 1, 1)
-    return (places(builder, count, DType.float64) * step + start).astype(DType.of(dtype))
+    last = max(count - 1, 1)
+    place = places(builder, count, DType.float64)
+    inner = place * (stop - start) / last + start
+    return where(place < last, inner, stop).astype(DType.of(dtype))
 
 
 def eye(

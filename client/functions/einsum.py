@@ -6,13 +6,12 @@ would have to be merged for it, as products and a sum.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from raygrad.proto.errors import TypeMismatchError
-from raygrad.proto.tensor import Shape, Size
+from raygrad.proto.tensor import Shape, Size, merged
 from raygrad.proto.value import Value, same_dtype
 
 from .diagonals import diagonal
@@ -39,6 +38,8 @@ def einsum(equation: str, *operands: Value) -> Value:
 
 def tensordot(a: Value, b: Value, axes: int | tuple[Sequence[int], Sequence[int]] = 2) -> Value:
     """The sum of products over pairs of axes: a number of them, last of a and first of b, or those listed."""
+    if isinstance(axes, int) and not 0 <= axes <= min(a.rank, b.rank):
+        raise TypeMismatchError(f"tensordot cannot contract {axes} axes of {a.type} and {b.type}")
     pairs = (range(a.rank - axes, a.rank), range(axes)) if isinstance(axes, int) else axes
     if len(pairs[0]) != len(pairs[1]):
         raise TypeMismatchError(f"tensordot needs as many axes of a as of b, got {axes}")
@@ -113,22 +114,13 @@ def _matrix_product(
     a: _Term, b: _Term, batch: list[str], rows: list[str], inner: list[str], columns: list[str]
 ) -> Value | None:
     """(batch, rows, columns) with merged axes, or `None` if they cannot be merged."""
-    row, k, column = _merged(a.sizes(rows)), _merged(a.sizes(inner)), _merged(b.sizes(columns))
+    row, k, column = merged(a.sizes(rows)), merged(a.sizes(inner)), merged(b.sizes(columns))
     if k is None or column is None or (batch and row is None):
         return None
     lead = a.sizes(batch)
     above = a.sizes(rows) if row is None else (row,)
     left = a.ordered((*batch, *rows, *inner)).value.reshape((*lead, *above, k))
     return left @ b.ordered((*batch, *inner, *columns)).value.reshape((*lead, k, column))
-
-
-def _merged(sizes: Shape) -> Size | None:
-    """The product of sizes, if it can be expressed."""
-    names = [s for s in sizes if isinstance(s, str)]
-    number = math.prod(s for s in sizes if isinstance(s, int))
-    if names:
-        return names[0] if number == len(names) == 1 else None
-    return number
 
 
 def _product(a: _Term, b: _Term, kept: Collection[str]) -> _Term:

@@ -6,6 +6,7 @@ Whether indices lie within their axis is known only when the graph runs: one out
 from __future__ import annotations
 
 from raygrad.proto.coordinates import counted_from_front
+from raygrad.proto.errors import TypeMismatchError
 from raygrad.proto.operators import indexing
 from raygrad.proto.promotion import broadcast_shapes
 from raygrad.proto.tensor import DType, Shape, Size
@@ -45,23 +46,29 @@ def index_select(x: Value, axis: int, indices: Value) -> Value:
 def embedding(indices: Value, table: Value, padding_index: int | None = None) -> Value:
     """The rows of the table (rows, *) at integer indices (*places): (*places, *).
 
-    The row `padding_index` (counted from the end if negative) gets no gradient.
+    The row `padding_index` (counted from the end if negative), which must exist, gets no gradient.
     """
     rows = node(indexing.Take(0), table, indices)
     if padding_index is None:
         return rows
-    place = padding_index % table.type.of_shape(table.shape[:1]).static[0]
+    (size,) = table.type.of_shape(table.shape[:1]).static
+    if not -size <= padding_index < size:
+        raise TypeMismatchError(f"embedding has no row {padding_index} in {table.type} to leave out")
+    place = padding_index % size
     padding = indices.equals(place).reshape((*indices.shape, *[1] * (table.rank - 1)))
     return where(padding, rows.detach(), rows)
 
 
 def one_hot(indices: Value, classes: Size, axis: int = -1, dtype: DType | str = DType.int64) -> Value:
     """1 at each index along a new `axis` of `classes` elements, else 0; all 0 for an index outside."""
+    if not indices.dtype.is_integer:
+        raise TypeMismatchError(f"one_hot needs integer indices, got {indices.type}")
     rank = indices.rank + 1
     at = indices.type.of_shape((*indices.shape, classes)).axis(axis)
     shape = (*indices.shape[:at], classes, *indices.shape[at:])
-    place = places(indices.builder, classes, indices.dtype).reshape(along(classes, at, rank))
-    spread = indices.reshape((*indices.shape[:at], 1, *indices.shape[at:])).broadcast_to(shape)
+    place = places(indices.builder, classes).reshape(along(classes, at, rank))
+    wide = indices.astype(DType.int64)  # a narrow dtype need not hold the number of every class
+    spread = wide.reshape((*indices.shape[:at], 1, *indices.shape[at:])).broadcast_to(shape)
     return spread.equals(place).astype(DType.of(dtype))
 
 

@@ -6,11 +6,12 @@ from raygrad.proto.errors import TypeMismatchError
 from raygrad.proto.operators.layer_norm import LayerNorm
 from raygrad.proto.operators.normalization import BatchNorm, BatchNormInference
 from raygrad.proto.operators.pooling import AvgPool
-from raygrad.proto.tensor import DType, names_in
+from raygrad.proto.tensor import DType, merged
 from raygrad.proto.value import Value
 
 from .elementwise import sqrt
 from .node import node
+from .shapes import flatten
 
 
 def batch_norm(x: Value, weight: Value, bias: Value, eps: float = 1e-5) -> tuple[Value, Value, Value]:
@@ -50,7 +51,7 @@ def rms_norm(x: Value, axes: int = 1, weight: Value | None = None, eps: float = 
     Zhang and Sennrich, "Root Mean Square Layer Normalization" (2019), https://arxiv.org/abs/1910.07467.
     In half precision the mean is taken in float32: the square of 256 is too large for a float16.
     """
-    if x.dtype.is_floating and x.dtype.itemsize < 4:
+    if x.dtype.is_half:
         wide = None if weight is None else weight.astype(DType.float32)
         return rms_norm(x.astype(DType.float32), axes, wide, eps).astype(x.dtype)
     y = x / sqrt(x.square().mean(range(x.rank - axes, x.rank), keepdims=True) + eps)
@@ -64,12 +65,15 @@ def group_norm(
 
     Wu and He, "Group Normalization" (2018), https://arxiv.org/abs/1803.08494.
     """
+    if x.rank < 2:
+        raise TypeMismatchError(f"group_norm needs (N, C, *spatial), got {x.type}")
     (channels,) = x.type.of_shape(x.shape[1:2]).static
     if groups < 1 or channels % groups:
         raise TypeMismatchError(f"group_norm: the channels of {x.type} do not make {groups} groups")
     within = (channels // groups, *x.shape[2:])
     # As one axis, where its size can be written: a backend may lay four and five axes channels-last.
-    inner = within if names_in(within) else (x.type.of_shape(within).elements,)
+    whole = merged(within)
+    inner = within if whole is None else (whole,)
     grouped = x.reshape((x.shape[0], groups, *inner))
     normal = node(LayerNorm(len(inner), eps), grouped).reshape(x.shape)
     return _per_channel(normal, weight, bias)
@@ -106,10 +110,10 @@ def local_response_norm(
         raise TypeMismatchError(
             f"local_response_norm: {x.type} is not (N, C, *spatial), or the size {size} below 1"
         )
-    places = x.shape[2:] if x.rank < 5 else (x.shape[2], -1)
-    planes = x.square().reshape((x.shape[0], 1, x.shape[1], *places))
-    still = [(0, 0)] * len(places)
-    ones = [1] * len(places)
+    squares = x.square() if x.rank < 5 else flatten(x.square(), 3)
+    planes = squares.reshape((x.shape[0], 1, *squares.shape[1:]))
+    still = [(0, 0)] * (squares.rank - 2)
+    ones = [1] * (squares.rank - 2)
     window = AvgPool((1, *ones), ((size // 2, (size - 1) // 2), *still), (size, *ones), True)
     mean = node(window, planes).reshape(x.shape)
     return x / (mean * alpha + k) ** beta

@@ -73,7 +73,7 @@ def sliding_windows(x: Value, axis: int, size: int, step: int) -> Value:
 def pixel_shuffle(x: Value, factor: int) -> Value:
     """(*, C · factor², H, W) as (*, C, H · factor, W · factor): channels become pixels."""
     *front, channels, rows, columns = _images(x)
-    if channels % factor**2:
+    if factor < 1 or channels % factor**2:
         raise TypeMismatchError(f"pixel_shuffle by {factor} does not divide the channels of {x.type}")
     count, lead = channels // factor**2, len(front)
     cells = x.reshape((*x.shape[:-3], count, factor, factor, rows, columns))
@@ -84,7 +84,7 @@ def pixel_shuffle(x: Value, factor: int) -> Value:
 def pixel_unshuffle(x: Value, factor: int) -> Value:
     """(*, C, H · factor, W · factor) as (*, C · factor², H, W): pixels become channels."""
     *front, channels, rows, columns = _images(x)
-    if rows % factor or columns % factor:
+    if factor < 1 or rows % factor or columns % factor:
         raise TypeMismatchError(f"pixel_unshuffle by {factor} does not divide the pixels of {x.type}")
     lead = len(front)
     cells = x.reshape((*x.shape[:-3], channels, rows // factor, factor, columns // factor, factor))
@@ -96,7 +96,7 @@ def pixel_unshuffle(x: Value, factor: int) -> Value:
 def channel_shuffle(x: Value, groups: int) -> Value:
     """x (N, C, *) with the channels of its groups interleaved."""
     channels = x.shape[1] if x.rank > 1 else None
-    if not isinstance(channels, int) or channels % groups:
+    if not isinstance(channels, int) or groups < 1 or channels % groups:
         raise TypeMismatchError(f"channel_shuffle by {groups} does not divide the channels of {x.type}")
     cells = x.reshape((x.shape[0], groups, channels // groups, *x.shape[2:]))
     return cells.transpose([0, 2, 1, *range(3, cells.rank)]).reshape(x.shape)
@@ -120,10 +120,10 @@ def _windows(
     for size, k, s, d in zip(sizes, kernel, stride, dilation, strict=True):
         if isinstance(size, str):
             raise SizeError(f"windows over an axis of size {size!r} cannot be counted: give a number for it")
-        number = (size - d * (k - 1) - 1) // s + 1
-        if number < 0 or k < 1 or s < 1 or d < 1:
+        left = size - d * (k - 1) - 1
+        if left < 0 or min(k, s, d) < 1:
             raise TypeMismatchError(f"a window of {k} elements, {d} apart, with step {s} does not fit {size}")
-        found.append((k, s, d, number))
+        found.append((k, s, d, left // s + 1))
     return found
 
 

@@ -21,6 +21,7 @@ from .node import node
 from .padding import pad
 from .reductions import nonnegative_power, norm
 from .scattering import scatter
+from .shapes import flatten
 from .windows import Padding, PerAxis, Sides, Windows, each, spatial_rank, windows_over
 
 # -- the largest ------------------------------------------------------------------------------------
@@ -75,7 +76,7 @@ def max_unpool(
         axes = zip(x.type.of_shape(x.shape[2:]).static, widths, steps, each(padding, count), strict=True)
         sizes = [(size - 1) * step - 2 * pads + width for size, width, step, pads in axes]
     flat = zeros(x.builder, (*x.shape[:2], math.prod(sizes)), x.dtype)
-    found = scatter(flat, indices.reshape((*x.shape[:2], -1)), x.reshape((*x.shape[:2], -1)), 2)
+    found = scatter(flat, flatten(indices, 2), flatten(x, 2), 2)
     return found.reshape((*x.shape[:2], *sizes))
 
 

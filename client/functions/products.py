@@ -6,6 +6,8 @@ from raygrad.proto.errors import SizeError, TypeMismatchError
 from raygrad.proto.tensor import Size
 from raygrad.proto.value import Value
 
+from .shapes import flatten
+
 
 def dot(a: Value, b: Value) -> Value:
     """⟨a, b⟩ of two vectors of one size, as a scalar."""
@@ -68,7 +70,7 @@ def bilinear(a: Value, b: Value, weight: Value, bias: Value | None = None) -> Va
     if weight.rank != 3 or a.shape[:-1] != b.shape[:-1]:
         raise TypeMismatchError(f"bilinear cannot multiply {a.type}, {weight.type} and {b.type}")
     outputs, _, columns = weight.shape
-    table = weight.transpose((1, 0, 2)).reshape((weight.shape[1], -1))
+    table = flatten(weight.transpose((1, 0, 2)))
     partial = (a @ table).reshape((*a.shape[:-1], outputs, columns))
     product = (partial @ b.reshape((*b.shape, 1))).reshape((*a.shape[:-1], outputs))
     return product if bias is None else product + bias

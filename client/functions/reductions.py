@@ -77,7 +77,7 @@ def mean(x: Value, axes: Axes = None, keepdims: bool = False) -> Value:
 
 def var(x: Value, axes: Axes = None, keepdims: bool = False, correction: float = 0.0) -> Value:
     """The sum of squared deviations from the mean over n − `correction` (0 as in NumPy, 1 in PyTorch)."""
-    if x.dtype.is_floating and x.dtype.itemsize < 4:
+    if x.dtype.is_half:
         return var(x.astype(DType.float32), axes, keepdims, correction).astype(x.dtype)
     squares = (x - x.mean(axes, keepdims=True)).square()
     if not correction:
@@ -102,7 +102,7 @@ def norm(x: Value, axes: Axes = None, keepdims: bool = False, p: float = 2.0) ->
     Infinite p give the largest and the smallest |x|, and p = 0 the number of elements that are not 0.
     In half precision it is taken in float32: the square of 256 is too large for a float16.
     """
-    if x.dtype.is_floating and x.dtype.itemsize < 4:
+    if x.dtype.is_half:
         return norm(x.astype(DType.float32), axes, keepdims, p).astype(x.dtype)
     if p == 2.0:
         return _root(x.square().sum(axes, keepdims))

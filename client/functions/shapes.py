@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from raygrad.proto.errors import SizeError, TypeMismatchError
 from raygrad.proto.methods import Axes, axes_of
 from raygrad.proto.operators import shape
-from raygrad.proto.tensor import Shape, Size
+from raygrad.proto.tensor import Shape, Size, merged
 from raygrad.proto.value import Value, same_dtype
 
 from .node import node
@@ -16,7 +16,8 @@ from .node import node
 def flatten(x: Value, start: int = 1) -> Value:
     """x with all its axes from `start` on as one; it must have that axis."""
     first = x.type.axis(start)
-    return x.reshape((*x.shape[:first], -1))
+    whole = merged(x.shape[first:])
+    return x.reshape((*x.shape[:first], -1 if whole is None else whole))
 
 
 def squeeze(x: Value, axes: Axes = None) -> Value:
@@ -59,6 +60,8 @@ def moveaxis(x: Value, source: int | Sequence[int], target: int | Sequence[int])
     if len(sources) != len(targets):
         raise TypeMismatchError(f"moveaxis needs as many places as axes, got {sources} and {targets}")
     moved = dict(zip((x.type.axis(a) for a in targets), (x.type.axis(a) for a in sources), strict=True))
+    if len(moved) < len(targets):
+        raise TypeMismatchError(f"moveaxis cannot move two axes of {x.type} to one place: {targets}")
     rest = iter(a for a in range(x.rank) if a not in moved.values())
     return x.transpose([moved[a] if a in moved else next(rest) for a in range(x.rank)])
 
@@ -136,6 +139,8 @@ def chunk(x: Value, count: int, axis: int = 0) -> tuple[Value, ...]:
     size = x.shape[x.type.axis(axis)]
     if isinstance(size, str):
         raise SizeError(f"chunk cannot cut axis {axis} of {x.type}; give a number for {size!r}")
+    if count < 1:
+        raise TypeMismatchError(f"chunk needs at least one piece of {x.type}, got {count}")
     piece = max(-(-size // count), 1)
     return split(x, [min(piece, size - begin) for begin in range(0, size, piece)] or [0], axis)
 

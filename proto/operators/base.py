@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
 from ..attributes import bind_attributes
 from ..errors import ArityError, TypeMismatchError
-from ..tensor import TensorType
+from ..tensor import TensorType, check_size
 
 if TYPE_CHECKING:
     from ..value import Value
@@ -75,14 +75,17 @@ class Operator:
         return type(self)(**bind_attributes(self, sizes))
 
     def infer_types(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
-        """`infer` with its arity checked and its result as a tuple."""
+        """`infer` with its arity checked, and its result, whose sizes are sizes, as a tuple."""
         low, high = self.arity
         if not low <= len(inputs) <= high:
             most = f"to {high}" if high < UNBOUNDED else "or more"
             wanted = str(low) if low == high else f"{low} {most}"
             raise ArityError(f"{self.name} takes {wanted} inputs, got {len(inputs)}")
         found: Types = self.infer(*inputs)
-        return found if isinstance(found, tuple) else (found,)
+        types = found if isinstance(found, tuple) else (found,)
+        for size in (s for t in types for s in t.shape if not isinstance(s, str)):
+            check_size(size)
+        return types
 
     def __call__(self, *inputs: Value) -> Any:
         """A node of this operator in the builder of the inputs: its value, or a tuple of several."""

@@ -9,15 +9,13 @@ from raygrad.proto.tensor import DType
 from ..base import Kernel, Site
 from .movement import namespace_dtype
 
-_HALF = (DType.float16, DType.bfloat16)
-
 
 def widened(run: Kernel, site: Site) -> Kernel:
     """`run` on float32 in place of half-precision operands, its results rounded once to their types."""
-    if not any(t.dtype in _HALF for t in site.outputs):
+    if not any(t.dtype.is_half for t in site.outputs):
         return run
     xp, float32 = site.xp, namespace_dtype(site, DType.float32)
-    halves = [t.dtype in _HALF for t in site.inputs]
+    halves = [t.dtype.is_half for t in site.inputs]
     dtypes = [namespace_dtype(site, t.dtype) for t in site.outputs]
 
     def wide(*operands: Any) -> Any:

@@ -14,7 +14,7 @@ _ACCUMULATING: dict[type[reduction.Reduction], str] = {reduction.Sum: "sum", red
 @kernel(*_ACCUMULATING)
 def accumulate(op: reduction.Reduction, site: Site) -> Kernel:
     found, dtype = getattr(site.xp, _ACCUMULATING[type(op)]), site.output.dtype
-    if dtype.is_floating and dtype.itemsize < 4:
+    if dtype.is_half:
         # In half precision a sum stands still at 2048 (float16) or 256 (bfloat16) terms of its size.
         narrow, wide, xp = namespace_dtype(site, dtype), namespace_dtype(site, DType.float32), site.xp
         return lambda x: xp.astype(found(x, axis=op.axes, dtype=wide), narrow)

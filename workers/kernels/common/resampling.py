@@ -69,5 +69,5 @@ def _product(op: Resampling, site: Site, found: Taps, length: int) -> Kernel:
 
 def _constant(site: Site, weights: np.ndarray[Any, Any]) -> Any:
     """The weights in the dtype that is computed in."""
-    dtype = site.output.dtype if site.output.dtype.itemsize >= 4 else DType.float32
+    dtype = DType.float32 if site.output.dtype.is_half else site.output.dtype
     return site.constant(np.ascontiguousarray(weights, dtype=dtype.numpy))

@@ -30,8 +30,7 @@ def scan(op: Scan, site: Site, cumulate: Callable[..., Any], neutral: int) -> Ke
     xp, axis = site.xp, op.axis
     dtype = site.output.dtype
     narrow = namespace_dtype(site, dtype)
-    half = dtype.is_floating and dtype.itemsize < 4
-    wide = namespace_dtype(site, DType.float32) if half else narrow
+    wide = namespace_dtype(site, DType.float32) if dtype.is_half else narrow
     first, all_but_last = (_along(axis, slice(0, 1)), _along(axis, slice(0, -1)))
 
     def run(x: Any) -> Any:
