@@ -47,7 +47,7 @@ def cross_entropy(
     labels, counted = _labels(target, ignore_index)
     losses = node(CrossEntropy(), rows, labels)
     factors = _factors(labels, counted, weight, rows)
-    losses = losses if weight is None else losses * factors
+    losses = losses if factors is None else losses * factors
     if label_smoothing:
         even = -_weighted(log_softmax(rows), weight).mean(-1)
         losses = (1.0 - label_smoothing) * losses + label_smoothing * even
