@@ -84,7 +84,7 @@ def expected() -> str:
 
 
 def require_recovered(session: Session, gradients: rg.Gradients) -> None:
-    """The same bits, something was run again, and every contribution counted once on each stage."""
+    """The same bits; something ran again, every contribution counts once on each stage, nothing is left."""
     assert digest(gradients) == expected()
     assert session.reruns > 0
     taken = session._taken
@@ -93,6 +93,9 @@ def require_recovered(session: Session, gradients: rg.Gradients) -> None:
         held = [index for part in parts for index in part.ledger]
         assert sorted(held) == list(range(12))
     session.close()
+    cluster = session._scheduler.cluster
+    assert isinstance(cluster, RayCluster)
+    eventually(lambda: not cluster._bundles)  # nor is anything kept of the attempts that came to nothing
 
 
 @pytest.mark.parametrize(
