@@ -55,6 +55,36 @@ def test_loss_gradients_and_statistics_are_those_of_torch(
         np.testing.assert_allclose(outputs[name], buffer.numpy(), rtol=1e-12, atol=1e-14, err_msg=name)
 
 
+class Ungraded(nn.Module):
+    """Parts whose results have no gradient in PyTorch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(3, 3), nn.Linear(3, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.no_grad():
+            h = self.a(x)
+            with torch.enable_grad():
+                y = self.a(x).exp() * self.b(h)
+        return (y * h).sum()
+
+
+@pytest.mark.parametrize("exported", [False, True])
+def test_no_grad_in_a_module_stops_gradients(exported: bool) -> None:
+    module, x = Ungraded(), torch.randn(2, 3)
+    module(x).backward()
+    program = torch.export.export(module, (x,))
+    with torch.no_grad():
+        model = from_torch(program) if exported else from_torch(module, (x,))
+    _, gradients = run(model, {"x": x.numpy()})
+    for name, parameter in module.named_parameters():
+        assert parameter.grad is not None
+        np.testing.assert_allclose(
+            gradients[name], parameter.grad.numpy(), rtol=1e-5, atol=1e-6, err_msg=name
+        )
+
+
 class Everything(nn.Module):
     """Ties, frozen and unused parameters, a state of its own, nested inputs and outputs, constants."""
 

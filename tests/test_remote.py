@@ -120,6 +120,57 @@ def test_parameters_changed_behind_the_version_counter_are_put() -> None:
     both(module, remote, lambda m: m(x)["loss"].sum().backward())
 
 
+def test_tensors_and_parts_that_are_replaced_are_those_that_count() -> None:
+    module, remote = small()
+    x = batch()
+
+    def replace(model: Any, weight: Tensor) -> None:
+        model.left.weight = nn.Parameter(weight.clone())
+        model.load_state_dict({k: v.clone() * 0.5 for k, v in model.state_dict().items()}, assign=True)
+
+    both(module, remote, lambda m: m(x)["loss"])
+    weight = torch.randn(3, 4, dtype=torch.float64)
+    for model in (module, remote.module):
+        replace(model, weight)
+    both(module, remote, lambda m: m(x)["loss"].sum().backward())
+    torch.manual_seed(1)
+    norm = nn.BatchNorm2d(4, momentum=0.5).double()
+    module.norm, remote.module.norm = norm, copy.deepcopy(norm)
+    both(module, remote, lambda m: m(x)["loss"])
+    module.float(), remote.float()
+    torch.testing.assert_close(remote(x.float())["loss"], module(x.float())["loss"], rtol=1e-5, atol=1e-6)
+
+
+def test_a_module_that_changes_its_dtype_or_is_under_autocast_is_captured_again() -> None:
+    remote = Remote(nn.Embedding(3, 2))
+    places = torch.tensor([0, 2])
+    assert remote(places).dtype is torch.float32
+    assert remote.double()(places).dtype is torch.float64
+    remote = Remote(nn.Linear(2, 2))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert remote(torch.ones(2)).dtype is torch.bfloat16
+    assert remote(torch.ones(2)).dtype is torch.float32
+
+
+def test_outputs_that_no_gradient_reaches_want_none() -> None:
+    class Steps(nn.Linear):
+        def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+            return super().forward(x), (x > 0).double(), self.weight.detach() * 2
+
+    remote = Remote(Steps(2, 2).double())
+    outputs = remote(torch.ones(3, 2, dtype=torch.float64, requires_grad=True))
+    assert [y.requires_grad for y in outputs] == [True, False, False]
+
+
+def test_a_copy_has_sessions_of_its_own() -> None:
+    _, remote = small()
+    x = batch()
+    remote(x)
+    twin = copy.deepcopy(remote)
+    remote.close()
+    both(remote.module, twin, lambda m: m(x)["loss"])
+
+
 def test_one_graph_for_named_sizes() -> None:
     opened = []
 

@@ -16,6 +16,15 @@ from raygrad.client.importers.torch import from_torch
 
 Case = Callable[[Tensor, Tensor, Tensor], Any]
 I = torch.tensor([[0, 2, 1], [1, 1, 0]])  # noqa: E741 (indices)
+LABELS = torch.tensor([[3, 0, -1, 1, 2, 4, 5, 6], [-1, *range(7)], *([*range(8)] for _ in range(6))])
+
+
+def assigned(x: Tensor, index: Any, value: Tensor) -> Tensor:
+    """x with `value` at an index, written in place."""
+    y = x.clone()
+    y[index] = value
+    return y
+
 
 # a: (2, 3, 8, 8), b: (2, 3, 8, 8) positive, w: (4, 3, 3, 3); float64
 ELEMENTWISE: dict[str, Case] = {
@@ -99,6 +108,15 @@ SHAPES: dict[str, Case] = {
         a.index_put((I[0] % 2, I[0]), b[0, 0], accumulate=True)
         + torch.slice_scatter(a, b[:, :, :2], 2, 1, 5, 2)
     ),
+    "masks": lambda a, b, w: (
+        a.index_put((a > 0.5,), b.sum())
+        + a.index_put((a[..., 0] > 0,), w[0, 0, 0, 0], accumulate=True)
+        + assigned(a, (slice(None), a[0, :, 0, 0] > 0), b[0, 0])
+    ),
+    "copies": lambda a, b, w: (
+        torch.zeros_like(a).copy_((9 * b[:, :1]).int())
+        + assigned(a, (..., slice(1, 3)), w[:2, 0, 0, :1, None, None])
+    ),
     "placed": lambda a, b, w: (
         torch.select_scatter(a, b[:, 0], 1, 2)
         + a.index_fill(1, I[0, :1], 2.0)
@@ -124,6 +142,9 @@ REDUCTIONS: dict[str, Case] = {
     ),
     "scans": lambda a, b, w: a.cumsum(1) + b.cumprod(-1),
     "order": lambda a, b, w: a.sort(-1, descending=True)[0] + a.topk(8, 2, largest=False)[0] + a.argsort(1),
+    "scalars": lambda a, b, w: (
+        a.sum().sort()[0] + a.max().topk(1)[0] + a.sum().argsort(0) + b.sum().cumsum(0) + a.sum().max(0)[0]
+    ),
     "counts": lambda a, b, w: a.count_nonzero(1) + a.relu().count_nonzero(),
     "products": lambda a, b, w: a @ b.mT + torch.bmm(a[0], b[0]) + a @ a[0, 0, 0][:, None],
     "matrices": lambda a, b, w: (
@@ -211,6 +232,10 @@ LAYERS: dict[str, Case] = {
     ),
     "divergence": lambda a, b, w: (
         f.kl_div(a.log_softmax(1), b.softmax(1), reduction="batchmean") + f.poisson_nll_loss(a, b)
+    ),
+    "labels": lambda a, b, w: (
+        f.multilabel_margin_loss(a[0, 0], LABELS)
+        + f.multilabel_margin_loss(a[0, 0, 1], LABELS[1], reduction="sum")
     ),
     "margins": lambda a, b, w: (
         f.hinge_embedding_loss(a, a.sign().detach())

@@ -27,3 +27,9 @@ def detach(call: Call, x: Value) -> Value:
 def cast(call: Call, x: Value, *_: Any, **__: Any) -> Value:
     """The elements in the output's dtype; devices and memory formats are the workers' business."""
     return x.astype(call.out.dtype)
+
+
+@aten("copy.default")
+def copy(call: Call, x: Value, source: Value, non_blocking: bool = False) -> Value:
+    """The elements of `source` in the shape and dtype of x."""
+    return source.astype(x.dtype).broadcast_to(x.shape)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch._higher_order_ops.wrap import wrap_with_set_grad_enabled
 from torch.export import ExportedProgram, default_decompositions
 from torch.utils import _pytree as pytree
 
@@ -43,7 +44,8 @@ def capture(
     given = dict(kwargs or {})
     spec = Dims().of(dynamic_shapes)
     try:
-        program = torch.export.export(model, tuple(args), given, dynamic_shapes=spec, strict=False)
+        with torch.enable_grad():  # else the module's own `no_grad` would leave no trace
+            program = torch.export.export(model, tuple(args), given, dynamic_shapes=spec, strict=False)
     except Exception as exc:
         raise GraphError(f"torch.export cannot capture {type(model).__name__}: {exc}") from exc
     return Captured(_decomposed(program), _symbols(program, model, tuple(args), given, spec))
@@ -51,12 +53,38 @@ def capture(
 
 def _decomposed(program: ExportedProgram) -> ExportedProgram:
     """Without mutation, and in operators of the table where torch can write the others in them."""
+    _detach_results(program.graph_module)
     table = default_decompositions()
     for operator in list(table):
         if str(operator) in TABLE:
             del table[operator]
     decomposed: ExportedProgram = program.run_decompositions(table)
     return decomposed
+
+
+def _detach_results(module: Any) -> None:
+    """Detach what regions of `no_grad` give, which changes no value: decomposition drops the regions."""
+    for call in module.graph.find_nodes(op="call_function", target=wrap_with_set_grad_enabled):
+        enabled, region, *_ = call.args
+        if not enabled:
+            _detach_outputs(module.get_submodule(region.target))
+
+
+def _detach_outputs(region: Any) -> None:
+    output = region.graph.output_node()
+    with region.graph.inserting_before(output):
+        output.args = (tuple(map(_detached, output.args[0])),)
+    region.recompile()
+
+
+def _detached(result: Any) -> Any:
+    """A node of the region, detached if it is a tensor that is not yet."""
+    detach = torch.ops.aten.detach.default
+    if not isinstance(result.meta.get("val"), torch.Tensor) or result.target is detach:
+        return result
+    found = result.graph.call_function(detach, (result,))
+    found.meta = dict(result.meta)
+    return found
 
 
 def _symbols(

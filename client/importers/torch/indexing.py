@@ -60,6 +60,13 @@ def index(call: Call, x: Value, indices: Sequence[Value | None]) -> Value:
 def index_put(
     call: Call, x: Value, indices: Sequence[Value | None], values: Value, accumulate: bool = False
 ) -> Value:
+    """At a mask the values must be the same for each of its places: how many these are is not known."""
+    given = {axis: i for axis, i in enumerate(indices) if i is not None}
+    axis, mask = next(iter(given.items()))
+    behind = x.rank - axis - mask.rank
+    if mask.dtype is DType.bool and len(given) == 1 and values.rank <= behind:
+        chosen = mask.reshape((*mask.shape, *(1,) * behind))
+        return f.where(chosen, x + values if accumulate else values, x)
     axes, flat, place = _flattened(x, indices)
     rest = flat.shape[1:]
     if axes[-1] - axes[0] + 1 == len(axes) and rest and axes[0]:

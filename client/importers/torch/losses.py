@@ -1,11 +1,12 @@
-"""Losses of ATen that are not written in others: cross-entropy and the negative log-likelihood."""
+"""Losses of ATen that torch does not write in others, or not rightly."""
 
 from __future__ import annotations
 
 from raygrad.proto.value import Value
 
 from ... import functions as f
-from ...functions.losses import Reduction
+from ...functions.creation import places
+from ...functions.losses import Reduction, reduced
 from .registry import Call, aten
 
 REDUCTIONS: tuple[Reduction, ...] = ("none", "mean", "sum")
@@ -47,3 +48,21 @@ def nll_loss_forward(
     call: Call, x: Value, target: Value, weight: Value | None, reduction: int, ignore_index: int
 ) -> tuple[Value, None]:
     return nll_loss(call, x, target, weight, reduction, ignore_index), None
+
+
+@aten("multilabel_margin_loss.default")
+def multilabel_margin_loss(call: Call, x: Value, target: Value, reduction: int = 1) -> Value:
+    """Σ max(0, 1 − x[label] + x[class]) over labels and the classes that are none, by the number of classes.
+
+    x is (C,) or (N, C), and so is the target: labels up to the first −1. Torch writes this in others as if
+    the places behind were labels of class 0.
+    """
+    classes = places(x.builder, x.shape[-1])
+    is_label = f.cumsum((target < 0).astype(target.dtype), -1).equals(0)
+    labels = f.where(is_label, target, -1)
+    is_class = f.any(f.unsqueeze(labels, -1).equals(classes), -2)
+    at_label = f.gather(x, f.where(is_label, target, 0), -1)
+    short = f.relu(1.0 - f.unsqueeze(at_label, -1) + f.unsqueeze(x, -2))
+    counted = f.logical_and(f.unsqueeze(is_label, -1), ~f.unsqueeze(is_class, -2))
+    losses = f.where(counted, short, 0.0).sum((-2, -1)) / call.value(x.shape[-1], x.dtype)
+    return reduced(losses, REDUCTIONS[reduction])

@@ -161,24 +161,28 @@ def cumprod(call: Call, x: Value, axis: int, *, dtype: DType | None = None) -> V
 
 
 @aten("sort.default")
-def sort(call: Call, x: Value, axis: int = -1, descending: bool = False) -> tuple[Value, Value]:
-    return f.sort(x, axis, descending)
+def sort(call: Call, x: Value, axis: int = -1, descending: bool = False) -> tuple[Value, ...]:
+    return _shaped(call, f.sort(_scalar_safe(x), axis, descending))
 
 
 @aten("sort.stable")
 def sort_stable(
     call: Call, x: Value, *, stable: bool | None, dim: int = -1, descending: bool = False
-) -> tuple[Value, Value]:
-    return f.sort(x, dim, descending)
+) -> tuple[Value, ...]:
+    return sort(call, x, dim, descending)
 
 
 @aten("argsort.default")
 def argsort(call: Call, x: Value, axis: int = -1, descending: bool = False) -> Value:
-    return f.argsort(x, axis, descending)
+    return sort(call, x, axis, descending)[1]
 
 
 @aten("topk.default")
 def topk(
     call: Call, x: Value, k: int, axis: int = -1, largest: bool = True, in_order: bool = True
-) -> tuple[Value, Value]:
-    return f.topk(x, k, axis, largest)
+) -> tuple[Value, ...]:
+    return _shaped(call, f.topk(_scalar_safe(x), k, axis, largest))
+
+
+def _shaped(call: Call, values: tuple[Value, ...]) -> tuple[Value, ...]:
+    return tuple(value.reshape(call.shape) for value in values)

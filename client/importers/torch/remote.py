@@ -13,7 +13,7 @@ from raygrad.proto.graph import Graph
 
 from ...session import Session
 from .exporter import capture, named_arguments
-from .runner import Runner, run
+from .runner import Runner, Tensors, run
 from .sizes import Named
 from .translator import Output, Translator
 
@@ -66,7 +66,9 @@ class Remote(torch.nn.Module):
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module returns."""
         leaves = pytree.tree_leaves((args, kwargs))
-        runner = self._runner(args, kwargs)
+        tensors = dict(self.module.named_parameters()) | dict(self.module.named_buffers())
+        runner = self._runner(args, kwargs, tensors)
+        runner.read(tensors)
         program = runner.program
         feeds = {name: t for name, t in zip(program.inputs, leaves, strict=True) if name is not None}
         results = dict(zip(program.output_names, run(runner, feeds), strict=True))
@@ -85,25 +87,40 @@ class Remote(torch.nn.Module):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _runner(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Runner:
-        """The program for the module's present mode and these inputs."""
-        key = self._key(args, kwargs)
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy has sessions of its own."""
+        return {**self.__dict__, "_runners": {}}
+
+    def _runner(self, args: tuple[Any, ...], kwargs: dict[str, Any], tensors: Tensors) -> Runner:
+        """The program for the module as it is now, and these inputs."""
+        key = (*self._key(args, kwargs), tuple(map(_tensor_key, tensors.items())))
         if key not in self._runners:
             captured = capture(self.module, args, kwargs, self._dynamic_shapes)
             program = Translator(captured, for_remote=True).program()
-            tensors = dict(self.module.named_parameters()) | dict(self.module.named_buffers())
             self._runners[key] = Runner(program, tensors, self._open)
         return self._runners[key]
 
-    def _key(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Hashable:
-        """What a program depends on: modes, what is differentiated, and the types of the inputs."""
+    def _key(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Hashable, ...]:
+        """What a program depends on beside the tensors: parts of the module, modes, the types of inputs."""
         names, structure = pytree.tree_flatten(
             named_arguments(self.module, args, kwargs, self._dynamic_shapes)
         )
         leaves = pytree.tree_leaves((args, kwargs))
-        modes = tuple(m.training for m in self.module.modules())
-        differentiated = tuple(p.requires_grad for p in self.module.parameters())
-        return modes, differentiated, str(structure), tuple(map(_leaf_key, leaves, names))
+        parts = tuple((part, part.training) for part in self.module.modules())
+        return parts, _autocast(), str(structure), tuple(map(_leaf_key, leaves, names))
+
+
+def _autocast() -> Hashable:
+    """The dtype that `torch.autocast` has operators compute in at present, by device."""
+    return tuple(
+        torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
+        for device in ("cpu", "cuda")
+    )
+
+
+def _tensor_key(named: tuple[str, torch.Tensor]) -> Hashable:
+    name, tensor = named
+    return name, tensor.shape, tensor.dtype, tensor.requires_grad
 
 
 def _leaf_key(leaf: Any, named: Any) -> Hashable:

@@ -55,17 +55,21 @@ class Runner:
 
     def __init__(self, program: Program, tensors: Tensors, open_session: Callable[[Graph], Session]) -> None:
         self.program = program
-        names = {*program.parameters, *program.buffers}
-        self.parameters = {name: tensors[name] for name in program.parameters}
-        self._tensors = {name: tensors[name] for name in names if name in tensors}
-        self._states = {name: tensors[name] for name in program.states}
         self._constants = {name: a for name, a in program.tensors.items() if name not in tensors}
+        self.read(tensors)
         self._open = open_session
         self._draws = any(isinstance(node.operator, Random) for node in program.graph)
         self._idle: list[_Member] = []
         self._members: list[_Member] = []
         self._abandoned: deque[tuple[_Member, str]] = deque()
         self._reached: dict[frozenset[str], frozenset[str]] = {}
+
+    def read(self, tensors: Tensors) -> None:
+        """Take the module's tensors from here: it may hold others than before under the same names."""
+        program = self.program
+        self.parameters = {name: tensors[name] for name in program.parameters}
+        self._tensors = {name: tensors[name] for name in program.tensors if name not in self._constants}
+        self._states = {name: tensors[name] for name in program.states}
 
     def reached(self, outputs: frozenset[str]) -> frozenset[str]:
         """The inputs and parameters by which these outputs have a gradient; PyTorch gives the others none."""
@@ -203,7 +207,12 @@ class RunProgram(torch.autograd.Function):
         results, ctx.waiting = runner.forward(dict(zip(names, tensors, strict=False)))
         ctx.runner, ctx.names = runner, names
         ctx.devices = [t.device for t in tensors]
-        ctx.mark_non_differentiable(*(r for r in results if not r.dtype.is_floating_point))
+        sources = zip((*names, *runner.parameters), ctx.needs_input_grad[2:], strict=True)
+        needed = {name for name, need in sources if need}
+        given = zip(runner.program.output_names, results, strict=True)
+        ctx.mark_non_differentiable(
+            *(r for name, r in given if not needed & runner.reached(frozenset([name])))
+        )
         return tuple(results)
 
     @staticmethod
@@ -221,7 +230,8 @@ class RunProgram(torch.autograd.Function):
 
 
 def _reached(graph: Graph, outputs: Iterable[str]) -> frozenset[str]:
-    wanted = {graph.outputs[name].node for name in outputs}
+    refs = [graph.outputs[name] for name in outputs]
+    wanted = {ref.node for ref in refs if graph.type(ref).dtype.is_floating}
     for node in reversed(graph.nodes):
         if node.id in wanted and not isinstance(node.operator, StopGradient):
             wanted.update(ref.node for ref in node.inputs if graph.type(ref).dtype.is_floating)
