@@ -27,6 +27,7 @@ from raygrad.proto.errors import (
     UnexpectedTensorError,
     UnsupportedOperatorError,
 )
+from raygrad.proto.limits import Limits
 
 HEADER = '<ir_version: 10, opset_import: ["" : 20]>'
 
@@ -256,7 +257,9 @@ def test_a_model_is_read_from_a_file_with_its_external_data(tmp_path: Path) -> N
     np.testing.assert_array_equal(imported.parameters["w"], [1, 2, 3, 4])
 
 
-@pytest.mark.parametrize("location", ["../secret.bin", "/etc/passwd", "missing.bin", "", "link.bin"])
+@pytest.mark.parametrize(
+    "location", ["../secret.bin", "/etc/passwd", "missing.bin", "", "link.bin", "no\0file", "long" * 2000]
+)
 def test_external_data_outside_of_the_folder_is_refused(tmp_path: Path, location: str) -> None:
     path = external(tmp_path, location)
     (path.parent / "link.bin").symlink_to(tmp_path / "secret.bin")
@@ -282,6 +285,13 @@ def test_what_is_no_model_is_refused() -> None:
         rg.from_onnx(b"\xff\xff\xff")
     with pytest.raises(DocumentSyntaxError, match="it has no graph"):
         rg.from_onnx(b"")
+    relu = model_of("g (float[4] x) => (float[4] y) { y = Relu(x) }").SerializeToString()
+    with pytest.raises(DocumentSyntaxError, match=r"onnx.NodeProto.op_type b'Rel\\xff' is no UTF-8"):
+        rg.from_onnx(relu.replace(b"Relu", b"Rel\xff"))
+    model = onnx.ModelProto.FromString(relu)
+    model.opset_import[0].version = 1 << 40
+    with pytest.raises(DocumentSyntaxError, match="imports version 1099511627776 of the opset"):
+        rg.from_onnx(model)
 
 
 def test_sizes_are_checked_before_anything_is_allocated() -> None:
@@ -294,6 +304,74 @@ def test_sizes_are_checked_before_anything_is_allocated() -> None:
     )
     with pytest.raises(LimitError, match="elements"):
         rg.from_onnx(model_of(vast))
+
+
+COLUMN_AND_ROW = """g (float[1] x) => (int64[N, M] y) {
+    length = Constant<value = int64[1] {1000000}>()  zero = Constant<value_int = 0>()
+    zeros = ConstantOfShape<value = int64[1] {0}>(length)
+    first = Constant<value_ints = [0]>()  last = Constant<value_ints = [1]>()
+    row = Unsqueeze(zeros, first)  column = Unsqueeze(zeros, last)  one = Equal(first, last)
+    y = OPERATOR }"""
+
+
+@pytest.mark.parametrize(
+    "operator", ["Add(row, column)", "Gather<axis=0>(row, zeros)", "Where(one, row, column)"]
+)
+def test_what_a_file_says_to_compute_while_reading_stays_small(operator: str) -> None:
+    with pytest.raises(LimitError, match=r"int64\[1000000,1000000\]|int64\[1000000,1,1000000\]"):
+        rg.from_onnx(model_of(COLUMN_AND_ROW.replace("OPERATOR", operator)))
+
+
+def test_what_is_computed_while_reading_is_limited_in_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = """g (float[1] x) => (float[4] z) { s = Constant<value = int64[1] {4}>()
+        a = ConstantOfShape<value = float[1] {2}>(s)  b = Add(a, a)  y = Add(b, a)  z = Mul(y, x) }"""
+    model = model_of(text)
+    counts = []
+    for most in (1 << 26, 7):
+        monkeypatch.setattr("raygrad.client.importers.onnx.folding.MOST_IN_ALL", most)
+        imported = rg.from_onnx(model)
+        counts.append(len(imported.graph))
+        np.testing.assert_array_equal(run(imported, x=np.float32([3]))["z"], [18.0] * 4)
+    assert counts[0] < counts[1]
+
+
+def test_tensors_that_functions_repeat_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = FUNCTIONS.replace(
+        "b = Add(h, a)", "k = Constant<value = float[2] {0, 0}>()  i = Add(h, k)  b = Add(i, a)"
+    )
+    model = onnx.parser.parse_model(text)
+    rg.from_onnx(model)
+    monkeypatch.setattr("raygrad.client.importers.onnx.bodies.DEFAULT", Limits(tensor_bytes=10))
+    with pytest.raises(LimitError, match="hold over 10 bytes of tensors, its functions expanded"):
+        rg.from_onnx(model)
+
+
+def test_names_that_the_model_does_not_have_are_errors() -> None:
+    with pytest.raises(SizeError, match=r"have no sizes \['M'\]; they have \['N'\]"):
+        rg.from_onnx(model_of(LINEAR), sizes={"M": 3})
+    with pytest.raises(UnexpectedTensorError, match=r"has no weights \['v'\]; it has \['b', 'scale', 'w'\]"):
+        rg.from_onnx(model_of(LINEAR), parameters=["w", "v"])
+
+
+@pytest.mark.parametrize(
+    ("operator", "message"),
+    [
+        ("Unsqueeze(x, two)", "axis 2 does not exist among 2"),
+        ("Slice(x, two, two, two)", "axis 2 does not exist among 1"),
+        ("Tile(x, less)", "some are negative"),
+    ],
+)
+def test_axes_and_counts_that_there_are_not_are_refused(operator: str, message: str) -> None:
+    text = f"""g (float[4] x) => (float[N] y) {{ two = Constant<value_ints = [2]>()
+        less = Constant<value_ints = [-1]>()  y = {operator} }}"""
+    with pytest.raises(TypeMismatchError, match=message):
+        rg.from_onnx(model_of(text))
+
+
+def test_softmax_over_no_elements() -> None:
+    text = "g (float[N, 0, 2] x) => (float[N, 0, 2] y) { y = Softmax(x) }"
+    imported = rg.from_onnx(model_of(text, HEADER.replace("20", "9")))
+    assert run(imported, x=np.zeros((3, 0, 2), np.float32))["y"].shape == (3, 0, 2)
 
 
 def test_types_that_are_not_tensors_are_refused() -> None:

@@ -22,16 +22,21 @@ Functions = Mapping[tuple[str, str], onnx.FunctionProto]
 
 
 class Budget:
-    """How many nodes may still be read: functions that call functions grow beyond any file's size."""
+    """What may still be read: functions that call functions grow beyond any file's size."""
 
     def __init__(self) -> None:
-        self._left = DEFAULT.nodes
+        self._nodes = DEFAULT.nodes
+        self._bytes = DEFAULT.tensor_bytes
 
-    def take(self) -> None:
-        """Read one more; `LimitError` for too many."""
-        self._left -= 1
-        if self._left < 0:
+    def take(self, node: onnx.NodeProto) -> None:
+        """Read one more, and the tensors that it holds; `LimitError` for too much."""
+        self._nodes -= 1
+        self._bytes -= sum(a.t.ByteSize() for a in node.attribute)
+        if self._nodes < 0:
             raise LimitError(f"the model has more than {DEFAULT.nodes} nodes, its functions expanded")
+        if self._bytes < 0:
+            most = DEFAULT.tensor_bytes
+            raise LimitError(f"the model's nodes hold over {most} bytes of tensors, its functions expanded")
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,7 @@ def frame_of(model: onnx.ModelProto) -> Frame:
 def nodes_of(body: Iterable[onnx.NodeProto], frame: Frame) -> Iterator[Node]:
     """The nodes of a body; a call of a function of the model gives the function's nodes."""
     for number, proto in enumerate(body):
-        frame.budget.take()
+        frame.budget.take(proto)
         node = _node(proto, frame, number)
         function = frame.functions.get((proto.domain, proto.op_type))
         if function is None:

@@ -37,6 +37,7 @@ class Conversion:
         self.operands: dict[str, Operand] = {"": None}
         self.parameters: dict[str, Array] = {}
         self.buffers: dict[str, Array] = {}
+        self.folded = 0  # elements computed while the model is read
         self._lifted: dict[str, Value] = {}
 
     # -- names --------------------------------------------------------------------------------

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 MOST_ELEMENTS = 1 << 20
 """Larger results are computed at run time instead."""
+MOST_IN_ALL = 1 << 26
+"""Once the results of a model have so many elements together, the others are computed at run time, too."""
 
 Fold = Callable[..., Any]
 
@@ -34,10 +36,16 @@ def fold(call: Call) -> Result | None:
     function = FOLDS.get(call.node.operator) if call.node.domain == "" else None
     if function is None or not call.operands or not all(map(_foldable, call.operands)):
         return None
+    if call.conversion.folded > MOST_IN_ALL:
+        return None
     arrays = [o.array if isinstance(o, Known) else None for o in call.operands]
     with np.errstate(all="ignore"):
         result = function(call, *arrays)
-    return result if result is None or isinstance(result, tuple) else np.asarray(result)
+    if result is None:
+        return None
+    results = tuple(map(np.asarray, result if isinstance(result, tuple) else (result,)))
+    call.conversion.folded += sum(array.size for array in results)
+    return results
 
 
 def _foldable(operand: object) -> bool:
@@ -72,11 +80,16 @@ def _reshape(call: Call, x: Array, shape: Array) -> Array | None:
     return x.reshape(target)
 
 
-def _gather(call: Call, x: Array, indices: Array) -> Array:
-    return np.take(x, indices.astype(np.int64), axis=call.attribute("axis", 0))
+def _gather(call: Call, x: Array, indices: Array) -> Array | None:
+    axis = call.attribute("axis", 0)
+    if x.size // (x.shape[axis] or 1) * indices.size > MOST_ELEMENTS:
+        return None
+    return np.take(x, indices.astype(np.int64), axis=axis)
 
 
-def _concat(call: Call, *arrays: Array) -> Array:
+def _concat(call: Call, *arrays: Array) -> Array | None:
+    if sum(a.size for a in arrays) > MOST_ELEMENTS:
+        return None
     return np.concatenate(arrays, axis=call.attribute("axis", 1))
 
 
@@ -106,8 +119,13 @@ def _split(call: Call, x: Array, *_: Array) -> tuple[Array, ...]:
     return tuple(np.split(x, np.cumsum(sizes)[:-1], axis=axis))
 
 
-def _where(call: Call, condition: Array, a: Array, b: Array) -> Array:
-    return np.where(condition, a, b)
+def _where(call: Call, condition: Array, a: Array, b: Array) -> Array | None:
+    return np.where(condition, a, b) if _fits(condition, a, b) else None
+
+
+def _fits(*arrays: Array) -> bool:
+    """Whether arrays that broadcast have few elements together."""
+    return math.prod(np.broadcast_shapes(*(a.shape for a in arrays))) <= MOST_ELEMENTS
 
 
 def _tile(call: Call, x: Array, repeats: Array) -> Array | None:
@@ -125,6 +143,8 @@ def _transpose(call: Call, x: Array) -> Array:
 
 def _binary(name: str, ufunc: Callable[[Array, Array], Array]) -> Fold:
     def run(call: Call, a: Array, b: Array) -> Array | None:
+        if not _fits(a, b):
+            return None
         if object in (a.dtype, b.dtype):
             return symbolic_binary(name, a, b)
         result: Array = ufunc(a, b)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from raygrad.proto.errors import (
 )
 from raygrad.proto.graph import Graph, Ref
 from raygrad.proto.limits import check_bound
-from raygrad.proto.tensor import Array, DType, Size, bind_size
+from raygrad.proto.tensor import Array, DType, Size, bind_size, names_in
 
 from ..model import Imported
 from .bodies import Node, frame_of, nodes_of
@@ -60,7 +60,8 @@ def from_onnx(
     determines shapes is no input of the graph: give its value in `static` (`static_inputs` lists them).
 
     Raises `UnsupportedOperatorError`, which lists all operators that are not supported, with their places;
-    `SizeError` where a number must be known; a `DocumentError` or `InvalidReferenceError` for a model that
+    `SizeError` where a number must be known, or for one that has no place; `UnexpectedTensorError` for names
+    that the model does not have; a `DocumentError` or `InvalidReferenceError` for a model that
     is none, goes over a limit, or refers to files outside of its folder.
     """
     whole = read(model)
@@ -68,6 +69,7 @@ def from_onnx(
     check_supported(nodes)
     content = needed_content(nodes)
     conversion = Conversion(_chooser(parameters, content))
+    _check_weights(whole.graph, nodes, parameters)
     _define_initializers(conversion, whole.graph)
     _define_inputs(conversion, whole.graph, sizes or {}, shapes or {}, static or {}, content)
     conversion.run(nodes)
@@ -96,6 +98,16 @@ def _chooser(choice: Choice | None, content: Collection[str]) -> Callable[[str, 
         return choice(name, array) if callable(choice) else name in choice
 
     return chosen
+
+
+def _check_weights(graph: onnx.GraphProto, nodes: Iterable[Node], parameters: Choice | None) -> None:
+    """`UnexpectedTensorError` for names of parameters that no weight has."""
+    if parameters is None or callable(parameters):
+        return
+    constants = (name for node in nodes if node.operator == "Constant" for name in node.outputs)
+    weights = {*(tensor.name for tensor in graph.initializer), *constants}
+    if unknown := sorted(set(parameters) - weights):
+        raise UnexpectedTensorError(f"the model has no weights {unknown}; it has {sorted(weights)}")
 
 
 def _define_initializers(conversion: Conversion, graph: onnx.GraphProto) -> None:
@@ -127,12 +139,19 @@ def _define_inputs(
         raise SizeError(
             f"shapes depend on the content of the inputs {missing}: give their values in `static`"
         )
+    declared = {
+        name: tuple(shapes[name]) if name in shapes else shape_of(info)
+        for name, info in inputs.items()
+        if name not in static
+    }
+    named = {size for shape in declared.values() for size in names_in(shape)}
+    if unknown := sorted(set(sizes) - named):
+        raise SizeError(f"the model's inputs have no sizes {unknown}; they have {sorted(named)}")
     for name, info in inputs.items():
         if name in static:
             conversion.define(name, Known(_static(info, static[name]), name))
         else:
-            declared = tuple(shapes[name]) if name in shapes else shape_of(info)
-            shape = tuple(bind_size(size, sizes) for size in declared)
+            shape = tuple(bind_size(size, sizes) for size in declared[name])
             conversion.define(name, conversion.builder.input(name, shape, _dtype(info)))
 
 

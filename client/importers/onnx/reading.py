@@ -6,13 +6,14 @@ A model names those files, so they are read only from the model's own folder, li
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import onnx
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 
 from raygrad.proto.errors import DocumentSyntaxError, InvalidReferenceError, LimitError, TruncatedTensorError
 from raygrad.proto.limits import DEFAULT
@@ -62,15 +63,34 @@ def _decode(data: bytes, what: str) -> onnx.ModelProto:
 
 
 def _check(model: onnx.ModelProto) -> None:
+    _check_text(model)
     if len(model.graph.node) > DEFAULT.nodes:
         raise LimitError(f"{len(model.graph.node)} nodes in the model; at most {DEFAULT.nodes} are allowed")
     if model.graph.sparse_initializer:
         raise DocumentSyntaxError("the model has sparse initializers, which are not supported")
 
 
+def _check_text(message: Message) -> None:
+    """`DocumentSyntaxError` for text that is not UTF-8, which protobuf gives as bytes."""
+    for field, value in message.ListFields():
+        if field.type == field.TYPE_STRING:
+            for text in (value,) if isinstance(value, (str, bytes)) else value:
+                if isinstance(text, bytes):
+                    raise DocumentSyntaxError(f"not an ONNX model: {field.full_name} {text!r} is no UTF-8")
+        elif field.type == field.TYPE_MESSAGE:
+            for part in (value,) if isinstance(value, Message) else value:
+                _check_text(part)
+
+
 def opsets(model: onnx.ModelProto | onnx.FunctionProto) -> dict[str, int]:
     """The opset version of each domain; ai.onnx is the domain ''."""
-    return {_domain(o.domain): o.version for o in model.opset_import}
+    return {_domain(o.domain): _version(o) for o in model.opset_import}
+
+
+def _version(opset: onnx.OperatorSetIdProto) -> int:
+    if 0 < opset.version < 1 << 31:
+        return opset.version
+    raise DocumentSyntaxError(f"the model imports version {opset.version} of the opset {opset.domain!r}")
 
 
 def _domain(name: str) -> str:
@@ -123,12 +143,13 @@ def _inside(tensor: onnx.TensorProto, location: str, folder: Path | None) -> Pat
         raise InvalidReferenceError(
             f"tensor {tensor.name!r} is in the file {location!r}: give the model by its path"
         )
-    path = (folder / location).resolve()
-    if not location or not path.is_relative_to(folder) or not path.is_file():
-        raise InvalidReferenceError(
-            f"tensor {tensor.name!r} refers to {location!r}, which is no file in the model's folder {folder}"
-        )
-    return path
+    with contextlib.suppress(OSError, ValueError):  # of names that no file can have
+        path = (folder / location).resolve()
+        if location and path.is_relative_to(folder) and path.is_file():
+            return path
+    raise InvalidReferenceError(
+        f"tensor {tensor.name!r} refers to {location!r}, which is no file in the model's folder {folder}"
+    )
 
 
 def _number(tensor: onnx.TensorProto, text: str) -> int:

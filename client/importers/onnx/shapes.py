@@ -131,7 +131,7 @@ def unsqueeze(call: Call) -> Value:
     x, axes = call.value(0), call.axes(1, ())
     assert axes is not None
     rank = x.rank + len(axes)
-    new = {a % rank for a in axes}
+    new = {axis_of(a, rank) for a in axes}
     sizes = iter(x.shape)
     return x.reshape([1 if i in new else next(sizes) for i in range(rank)])
 
@@ -173,6 +173,8 @@ def non_zero(call: Call) -> Value:
 def tile(call: Call) -> Value:
     """https://onnx.ai/onnx/operators/onnx__Tile.html"""
     x, repeats = call.value(0), call.ints(1)
+    if min(repeats, default=0) < 0:
+        raise TypeMismatchError(f"Tile by {repeats}, of which some are negative")
     spread = [part for size in x.shape for part in (1, size)]
     target = [part for size, count in zip(x.shape, repeats, strict=True) for part in (count, size)]
     sizes = [product((size, count)) for size, count in zip(x.shape, repeats, strict=True)]
@@ -241,7 +243,14 @@ def slices_of(call: Call, rank: int) -> list[tuple[int, slice]]:
         starts, ends = call.attribute("starts"), call.attribute("ends")
         axes, steps = call.attribute("axes", tuple(range(len(starts)))), (1,) * len(starts)
     parts = map(_part, starts, ends, steps)
-    return [(axis % rank, part) for axis, part in zip(axes, parts, strict=True)]
+    return [(axis_of(axis, rank), part) for axis, part in zip(axes, parts, strict=True)]
+
+
+def axis_of(axis: int, rank: int) -> int:
+    """`axis` counted from the front."""
+    if not -rank <= axis < rank:
+        raise TypeMismatchError(f"axis {axis} does not exist among {rank}")
+    return axis % rank
 
 
 def _part(start: Size, end: Size, step: int) -> slice:
