@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -163,6 +164,22 @@ def test_adaptive_pooling_of_an_axis_longer_than_a_constant_holds() -> None:
     compare(lambda v: f.adaptive_max_pool(v, 1000), lambda t: tf.adaptive_max_pool1d(t, 1000), (x,))
 
 
+def test_a_long_axis_takes_memory_by_its_length() -> None:
+    """A matrix of its weights would take 320 MB."""
+    x = RNG.standard_normal((1, 1, 2000))
+    tracemalloc.start()
+    try:
+        compare(
+            lambda v: f.interpolate(v, scale_factor=10.0, mode="linear"),
+            lambda t: tf.interpolate(t, scale_factor=10.0, mode="linear"),
+            (x,),
+        )
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 64e6
+
+
 def test_named_sizes() -> None:
     builder = Builder()
     x = builder.input("x", ("N", 3, "H", "W"))
@@ -187,6 +204,7 @@ def test_named_sizes() -> None:
         (lambda x: f.adaptive_max_pool(x, 3), SizeError, "axis 2"),
         (lambda x: f.adaptive_avg_pool(x, 0), TypeMismatchError, "at least 1"),
         (Resample(0, 3, "linear", scale=-1.0), TypeMismatchError, "negative"),
+        (Resample(1, 1, "linear", scale=1e-9, antialias=True), TypeMismatchError, "scale 1e-09"),
         (lambda x: Resample(0, 3, "linear")(x.astype("int32")), TypeMismatchError, "floating"),
     ],
 )

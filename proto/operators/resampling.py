@@ -35,7 +35,10 @@ ROUNDINGS = ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil")
 
 
 class Resampling(Operator, abstract=True):
-    """`size` places along `axis` for each place that is there; the others are attributes of ONNX's Resize."""
+    """`size` places along `axis` for each place that is there; the others are attributes of ONNX's Resize.
+
+    What is not finite may reach more places than those it is a neighbour of: 0 · ∞ is NaN.
+    """
 
     axis: int
     size: Size
@@ -64,6 +67,12 @@ class Resampling(Operator, abstract=True):
         require(x.dtype.is_floating or moves, self, f"needs floating-point numbers, got {x}")
         return x.of_shape((*x.shape[: self.axis], self.size, *x.shape[self.axis + 1 :]))
 
+    def check_scale(self, length: Size, size: Size) -> None:
+        """Where it widens the kernel, the scale must about be what makes `size` places of `length`."""
+        if self.antialias and self.scale and isinstance(length, int) and isinstance(size, int):
+            fits = size <= 4 * self.scale * length
+            require(fits, self, f"scale {self.scale} does not make {size} places of {length}")
+
     def flops(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> int:
         """Each place of the longer axis is weighed with its neighbours."""
         longer = max(inputs[0].elements, outputs[0].elements)
@@ -79,7 +88,9 @@ class Resample(Resampling):
     """x resampled along `axis`."""
 
     def infer(self, x: TensorType) -> TensorType:
-        return self.resized(x)
+        y = self.resized(x)
+        self.check_scale(x.shape[self.axis], self.size)
+        return y
 
     def vjp(self, g: Value, y: Value, x: Value) -> Cotangents:
         return (ResampleGrad(self.axis, x.shape[self.axis], *self.attributes())(g),)
@@ -89,7 +100,9 @@ class ResampleGrad(Resampling):
     """The adjoint of `Resample`: each g, weighed, added to the neighbours it came from. `size` is x's."""
 
     def infer(self, g: TensorType) -> TensorType:
-        return self.resized(floating(self, g))
+        x = self.resized(floating(self, g))
+        self.check_scale(self.size, g.shape[self.axis])
+        return x
 
     def vjp(self, gg: Value, out: Value, g: Value) -> Cotangents:
         return (Resample(self.axis, g.shape[self.axis], *self.attributes())(gg),)

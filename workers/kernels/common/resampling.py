@@ -1,4 +1,4 @@
-"""Resampling: a weighted sum of takes, or a product with all weights where there are many."""
+"""Resampling: a weighted sum of takes, or a product with a matrix of all weights where they are many."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from ..resampling import Taps, taps
 from .precision import widened
 
 MANY = 8
-"""From so many weights for each place on, a product is faster than as many passes."""
+"""From so many weights for each place on, a product is faster than as many passes …"""
+
+MATRIX = 1 << 20
+"""… unless its matrix, which has a weight for every pair of places, would have more elements than this."""
 
 
 @kernel(Resample)
@@ -33,7 +36,8 @@ def _weighted(op: Resampling, site: Site, found: Taps, length: int) -> Kernel:
     if found.places.shape[1] == 1 and (found.weights == 1).all():
         xp, places = site.xp, site.constant(found.places[:, 0])
         return lambda x: xp.take(x, places, axis=op.axis)
-    summed = _product if found.places.shape[1] > MANY else _sum_of_takes
+    size, count = found.places.shape
+    summed = _product if count > MANY and length * size <= MATRIX else _sum_of_takes
     return widened(summed(op, site, found, length), site)
 
 
