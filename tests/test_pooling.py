@@ -153,6 +153,13 @@ def test_a_window_of_padding_alone_is_refused(
         MaxPool((1,), (padding,), (kernel,), (dilation,)).infer(f32(1, 1, size))
 
 
+def test_countless_windows_with_gaps_are_refused_at_once() -> None:
+    """To look at each of 2³⁹ would keep whoever checks a document busy for hours."""
+    padding, kernel = (3 << 39, 3 * ((1 << 40) - 1)), 1 << 40
+    with pytest.raises(TypeMismatchError, match="padding alone"):
+        MaxPool((3,), (padding,), (kernel,), (3,)).infer(f32(1, 1, 2))
+
+
 def test_no_channels_are_refused() -> None:
     """PyTorch does not pool them."""
     with pytest.raises(TypeMismatchError, match="no channels"):

@@ -31,7 +31,7 @@ class Windows:
     @property
     def counts(self) -> tuple[int, ...]:
         """How many windows lie along each axis."""
-        return tuple(len(self._taps(axis)) for axis in range(len(self.sizes)))
+        return tuple(len(self._begins(axis)) for axis in range(len(self.sizes)))
 
     @property
     def padded(self) -> tuple[int, ...]:
@@ -50,27 +50,35 @@ class Windows:
 
     def covered(self) -> Ints:
         """How many elements, padding left out, each window holds."""
-        return self._outer([self._inside(axis).sum(axis=1) for axis in range(len(self.sizes))], np.multiply)
+        return self._outer([self._covered(axis) for axis in range(len(self.sizes))], np.multiply)
 
     def places(self, offsets: tuple[int, ...]) -> Ints:
         """The elements at `offsets` of all windows, counted in C order over the input (outside: anything)."""
-        axes = [self._taps(axis)[:, offset] for axis, offset in enumerate(offsets)]
-        return self._flat(axes)
+        spans = zip(map(self._starts, range(len(self.sizes))), self.dilation, offsets, strict=True)
+        return self._flat([starts + spacing * offset for starts, spacing, offset in spans])
 
     def first_places(self) -> Ints:
         """The first element, padding left out, of each window, counted in C order over the input."""
-        taps = [(self._taps(axis), self._inside(axis).argmax(axis=1)) for axis in range(len(self.sizes))]
-        return self._flat([np.take_along_axis(t, first[:, None], axis=1)[:, 0] for t, first in taps])
+        axes = enumerate(self.dilation)
+        return self._flat([self._starts(axis) + spacing * self._skipped(axis) for axis, spacing in axes])
 
-    def _taps(self, axis: int) -> Ints:
-        """The elements along an axis that each of its windows covers, padding included: [window, offset]."""
+    def _begins(self, axis: int) -> range:
+        """Where the windows along an axis begin; in the padding before it, below 0."""
         (before, after), reach = self.padding[axis], self.dilation[axis] * (self.kernel[axis] - 1)
-        starts = np.arange(-before, self.sizes[axis] + after - reach, self.stride[axis])
-        return starts[:, None] + self.dilation[axis] * np.arange(self.kernel[axis])
+        return range(-before, self.sizes[axis] + after - reach, self.stride[axis])
 
-    def _inside(self, axis: int) -> npt.NDArray[np.bool_]:
-        taps = self._taps(axis)
-        return (taps >= 0) & (taps < self.sizes[axis])
+    def _starts(self, axis: int) -> Ints:
+        begins = self._begins(axis)
+        return np.arange(begins.start, begins.stop, begins.step)
+
+    def _skipped(self, axis: int) -> Ints:
+        """How many elements of each window lie before the axis."""
+        return np.maximum(-(self._starts(axis) // self.dilation[axis]), 0)
+
+    def _covered(self, axis: int) -> Ints:
+        """How many elements of each window lie on the axis."""
+        reached = (self.sizes[axis] - 1 - self._starts(axis)) // self.dilation[axis] + 1
+        return np.minimum(reached, self.kernel[axis]) - self._skipped(axis)
 
     def _flat(self, axes: list[Ints]) -> Ints:
         steps = [math.prod(self.sizes[axis + 1 :]) for axis in range(len(self.sizes))]

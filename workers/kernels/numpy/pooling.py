@@ -21,18 +21,17 @@ from .windows import pad, taps
 def max_pool(op: MaxPool, site: Site) -> Kernel:
     windows, shape = windows_of(op, site.inputs[0]), site.outputs[0].static
     first = windows.first_places()
-    places = [(place, windows.places(offsets)) for offsets, place in taps(windows)]
 
     def run(x: Any) -> Any:
         padded = pad(x, windows, -math.inf)
         best = np.full(shape, -math.inf, dtype=x.dtype)
         indices = np.empty(shape, dtype=np.int64)
         indices[...] = first
-        for place, numbers in places:
+        for offsets, place in taps(windows):
             candidate = padded[place]
             wins = (candidate > best) | np.isnan(candidate)
             np.copyto(best, candidate, where=wins)
-            np.copyto(indices, numbers, where=wins)
+            np.copyto(indices, windows.places(offsets), where=wins)
         return best, indices
 
     return widened(run, site)
