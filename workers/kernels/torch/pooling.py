@@ -40,8 +40,9 @@ class Planes:
         self.stride = self._lifted(op.stride, 1)
         self.spacing = self._lifted(op.spacing, 1)
         self.padding = self._lifted(op.padding, (0, 0))
-        half = [(d * (k - 1) + 1) // 2 for k, d in zip(self.kernel, self.spacing, strict=True)]
-        self.padder = Padder(self.padding, x.of_shape((*x.static[:2], *self.shape)), half)
+        axes = zip(self.shape, self.kernel, self.spacing, strict=True)
+        most = [_most_padding(*axis) for axis in axes]
+        self.padder = Padder(self.padding, x.of_shape((*x.static[:2], *self.shape)), most)
 
     def _lifted(self, values: tuple[Any, ...], single: Any) -> tuple[Any, ...]:
         return (single, *values) if self.single else values
@@ -56,6 +57,11 @@ class Planes:
     def two(self) -> bool:
         """Whether two axes are pooled, and not three."""
         return len(self.shape) == 2
+
+
+def _most_padding(size: int, kernel: int, spacing: int) -> int:
+    """What PyTorch pads: half a window; for the mean over three axes, none on an axis that is smaller."""
+    return (spacing * (kernel - 1) + 1) // 2 if size >= kernel else 0
 
 
 # -- the largest ------------------------------------------------------------------------------------
