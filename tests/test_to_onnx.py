@@ -15,6 +15,7 @@ from raygrad.client.networks import Network
 from raygrad.proto.attributes import names_in_attributes
 from raygrad.proto.builder import Builder
 from raygrad.proto.errors import (
+    InvalidReferenceError,
     MissingTensorError,
     SizeError,
     TensorShapeError,
@@ -134,6 +135,20 @@ def test_all_operators_without_a_form_in_onnx_are_named_at_once() -> None:
     x = builder.input("x", (4,))
     builder.output("y", builder.add(Recurrence(0), (x, x))[0] + builder.add(ReluGrad(), (x, x))[0])
     with pytest.raises(UnsupportedOperatorError, match=r"(?s)2 operators.*Recurrence.*ReluGrad"):
+        rg.to_onnx(builder)
+
+
+def test_a_dtype_that_onnx_does_not_have_an_operator_for_is_an_error() -> None:
+    builder = Builder()
+    builder.output("y", -builder.input("x", (4,), DType.uint8))
+    with pytest.raises(UnsupportedOperatorError, match=r"Neg.*unsupported type: tensor\(uint8\)"):
+        rg.to_onnx(builder)
+
+
+def test_an_output_needs_a_name_of_its_own() -> None:
+    builder = Builder()
+    builder.output("x", builder.input("x", (4,)))
+    with pytest.raises(InvalidReferenceError, match=r"the same names \['x'\]"):
         rg.to_onnx(builder)
 
 

@@ -6,10 +6,17 @@ from collections.abc import Mapping
 
 import numpy as np
 import onnx
+import onnx.shape_inference
 from onnx import helper, numpy_helper
 
 from raygrad.proto.builder import Builder
-from raygrad.proto.errors import MissingTensorError, RaygradError, TensorShapeError
+from raygrad.proto.errors import (
+    InvalidReferenceError,
+    MissingTensorError,
+    RaygradError,
+    TensorShapeError,
+    UnsupportedOperatorError,
+)
 from raygrad.proto.graph import Graph, Node, Ref
 from raygrad.proto.operators.source import NamedTensor
 from raygrad.proto.tensor import Array, TensorType
@@ -34,16 +41,24 @@ def to_onnx(graph: Graph | Builder, tensors: Mapping[str, Array] | None = None) 
     inputs of the model. Named sizes keep their names. Nodes have the labels that the program gave.
 
     Raises `UnsupportedOperatorError`, which lists all operators that have no form in ONNX (those of backward
-    passes among them), and the `TensorError` that names a tensor that is missing or does not fit.
+    passes among them) or names one of a dtype that ONNX does not have it for; `InvalidReferenceError` for an
+    output of the name of an input or tensor; the `TensorError` that names a tensor that is missing or does
+    not fit.
     """
     whole = graph.graph() if isinstance(graph, Builder) else graph
     _check_supported(whole)
-    writer = Writer([*whole.inputs, *whole.parameters, *whole.buffers, *whole.outputs])
+    sources = {*whole.inputs, *whole.parameters, *whole.buffers}
+    if twice := sorted(sources.intersection(whole.outputs)):
+        raise InvalidReferenceError(f"inputs or tensors and outputs have the same names {twice}")
+    writer = Writer([*sources, *whole.outputs])
     names = _Names(whole, writer)
     for node in whole:
         names.write(node)
     model = _model(whole, writer, tensors, names.finish())
-    onnx.checker.check_model(model)
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except onnx.shape_inference.InferenceError as exc:
+        raise UnsupportedOperatorError(f"no form in ONNX: {exc}") from exc
     return model
 
 
