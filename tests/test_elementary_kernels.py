@@ -6,13 +6,14 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from raygrad.proto.errors import TypeMismatchError
 from raygrad.proto.operators import elementwise as ew
 from raygrad.proto.operators.base import Operator
 from raygrad.proto.operators.indexing import Gather, GatherGrad, Take, TakeGrad
 from raygrad.proto.operators.linear import MatMul, MatMulSum
 from raygrad.proto.operators.reduction import Max, Min, Sum
 from raygrad.proto.operators.shape import Cast
-from raygrad.proto.tensor import DType
+from raygrad.proto.tensor import DType, TensorType
 from raygrad.workers.kernels.base import Backend
 from tests.evaluate import Array, run
 from tests.test_operators import every_backend
@@ -51,6 +52,14 @@ def test_no_indices_are_no_error(backend: Backend) -> None:
     assert taken.shape == (0, 4)
     (added,) = run(TakeGrad(0, 3), [taken, none], backend)
     np.testing.assert_array_equal(added, np.zeros((3, 4)))
+
+
+def test_an_axis_beyond_the_last_is_refused() -> None:
+    """Although the sizes from there on, none, are those of a single index."""
+    g, place = TensorType((3, 4), DType.float64), TensorType((), DType.int64)
+    assert TakeGrad(2, 5).infer(g, place).shape == (3, 4, 5)
+    with pytest.raises(TypeMismatchError, match="from axis 3 on"):
+        TakeGrad(3, 5).infer(g, place)
 
 
 @every_backend

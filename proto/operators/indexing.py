@@ -70,7 +70,7 @@ class TakeGrad(Operator):
     def infer(self, g: TensorType, indices: TensorType) -> TensorType:
         end = self.axis + indices.rank
         require(indices.dtype.is_integer, self, f"needs integer indices, got {indices}")
-        fits = self.axis >= 0 and g.shape[self.axis : end] == indices.shape
+        fits = 0 <= self.axis <= g.rank and g.shape[self.axis : end] == indices.shape
         require(fits, self, f"{g} has not the sizes of {indices} from axis {self.axis} on")
         return g.of_shape(_spliced(g.shape, self.axis, indices.rank, (self.size,)))
 
