@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from raygrad.proto.errors import ConfigurationError, TypeMismatchError
 from raygrad.proto.operators.random import Dropout
 from raygrad.proto.value import Value
 
+from .creation import ones
 from .node import node
 
 
@@ -32,7 +31,6 @@ def feature_dropout(x: Value, p: float = 0.5, training: bool = True) -> Value:
     """
     if x.rank < 2:
         raise TypeMismatchError(f"feature_dropout needs (N, C, *spatial), got {x.type}")
-    one = x.builder.constant(np.ones((), x.dtype.numpy))
-    channels = one.broadcast_to((*x.shape[:2], *[1] * (x.rank - 2)))
+    channels = ones(x.builder, (*x.shape[:2], *[1] * (x.rank - 2)), x.dtype)
     kept = dropout(channels, p, training)
     return x if kept is channels else x * kept

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
 from raygrad.proto.errors import SizeError, TypeMismatchError
 from raygrad.proto.operators.convolution import Conv
 from raygrad.proto.operators.indexing import Take
@@ -15,7 +13,7 @@ from raygrad.proto.operators.resampling import Resample
 from raygrad.proto.tensor import Size
 from raygrad.proto.value import Value
 
-from .creation import places, zeros
+from .creation import ones, places, zeros
 from .elementwise import floor_divide, minimum, remainder
 from .node import node
 from .padding import pad
@@ -120,16 +118,16 @@ def _window_sums(x: Value, over: Windows) -> Value:
 def _convolved_with_ones(x: Value, over: Windows) -> Value:
     """Window sums as a convolution of each channel with ones, for windows with gaps."""
     (channels,) = x.type.of_shape(x.shape[1:2]).static
-    ones = x.builder.constant(np.ones((), x.dtype.numpy)).broadcast_to((channels, 1, *over.kernel))
-    return node(Conv(over.stride, over.reaching, over.dilation, channels), x, ones)
+    weight = ones(x.builder, (channels, 1, *over.kernel), x.dtype)
+    return node(Conv(over.stride, over.reaching, over.dilation, channels), x, weight)
 
 
 def _counts(x: Value, over: Windows, count_include_pad: bool) -> Value:
     """How many elements each window holds, of shape (1, 1, *windows)."""
-    ones = x.builder.constant(np.ones((), x.dtype.numpy)).broadcast_to((1, 1, *x.shape[2:]))
+    counted = ones(x.builder, (1, 1, *x.shape[2:]), x.dtype)
     if count_include_pad:
-        ones, over = _padded(ones, over.padding, 1.0), over.without_padding()
-    return _convolved_with_ones(ones, over)
+        counted, over = _padded(counted, over.padding, 1.0), over.without_padding()
+    return _convolved_with_ones(counted, over)
 
 
 def _padded(x: Value, sides: Sides, value: float = 0.0) -> Value:

@@ -6,13 +6,12 @@ import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import numpy as np
-
 from raygrad.proto.errors import ConfigurationError, SizeError, TypeMismatchError
 from raygrad.proto.operators.resampling import Resample
 from raygrad.proto.tensor import Size
 from raygrad.proto.value import Value
 
+from .creation import ones
 from .node import node
 
 Interpolation = Literal[
@@ -97,10 +96,8 @@ def resize(
     y = _resampled(x, chosen, wanted, factors, options, ends)
     if not extrapolation:
         return y
-    ones = x.builder.constant(np.ones((), x.dtype.numpy)).broadcast_to(
-        [size if axis in chosen else 1 for axis, size in enumerate(x.shape)]
-    )
-    return y + extrapolation * (1.0 - _resampled(ones, chosen, wanted, factors, options, ends))
+    inside = ones(x.builder, [size if axis in chosen else 1 for axis, size in enumerate(x.shape)], x.dtype)
+    return y + extrapolation * (1.0 - _resampled(inside, chosen, wanted, factors, options, ends))
 
 
 def _resampled(

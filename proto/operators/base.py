@@ -107,6 +107,16 @@ def _arity(cls: type[Operator]) -> tuple[int, int]:
     return sum(p.default is p.empty for p in parameters), len(parameters)
 
 
+def filled(like: Value, number: int) -> Value:
+    """The number everywhere, in the shape and dtype of `like`."""
+    return like.builder.constant(like.dtype.numpy.type(number)).broadcast_to(like.shape)
+
+
+def plus(a: Value, b: Value | None) -> Value:
+    """a + b, or a, if there is no b."""
+    return a if b is None else a + b
+
+
 def same(operator: Operator, *types: TensorType) -> TensorType:
     """The one type that all inputs have; `TypeMismatchError` if they differ."""
     if any(t != types[0] for t in types[1:]):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import TypeMismatchError
 from ..tensor import DType, TensorType
-from .base import Cotangents, Operator, floating, require, same
+from .base import Cotangents, Operator, filled, floating, require, same
 
 if TYPE_CHECKING:
     from ..value import Value
@@ -26,8 +26,7 @@ def one_where(condition: Value, value: Value) -> Value:
 
 
 def _replace(condition: Value, number: int, value: Value) -> Value:
-    fill = value.builder.constant(value.dtype.numpy.type(number)).broadcast_to(value.shape)
-    chosen: Value = Where()(condition, fill, value)
+    chosen: Value = Where()(condition, filled(value, number), value)
     return chosen
 
 

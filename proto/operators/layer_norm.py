@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..tensor import TensorType
-from .base import Cotangents, Operator, floating, require
+from .base import Cotangents, Operator, floating, plus, require
 from .elementwise import Sqrt
 
 if TYPE_CHECKING:
@@ -86,13 +86,13 @@ class LayerNormGrad(SampleNormalization):
             by_g = to_bias.broadcast_to(x.shape)
         if to_weight is not None:
             spread = to_weight.broadcast_to(x.shape)
-            by_g, by_normal = _plus(spread * normal, by_g), spread * g
+            by_g, by_normal = plus(spread * normal, by_g), spread * g
         if to_x is not None:
             by_h, by_x = self._by_x_alone(to_x, g * weight.broadcast_to(x.shape), x, normal, scale)
-            by_g = _plus(by_h * weight.broadcast_to(x.shape), by_g)
+            by_g = plus(by_h * weight.broadcast_to(x.shape), by_g)
             by_weight = (by_h * g).sum(range(x.rank - self.axes))
         if by_normal is not None:
-            by_x = _plus(self._back(by_normal, x), by_x)
+            by_x = plus(self._back(by_normal, x), by_x)
         return by_g, by_x, by_weight
 
     def _by_x_alone(self, gg: Value, h: Value, x: Value, normal: Value, scale: Value) -> tuple[Value, Value]:
@@ -120,7 +120,3 @@ class LayerNormGrad(SampleNormalization):
     def _mean(self, x: Value) -> Value:
         """The mean of each sample, as often as it has elements."""
         return x.mean(range(x.rank - self.axes, x.rank), keepdims=True).broadcast_to(x.shape)
-
-
-def _plus(a: Value, b: Value | None) -> Value:
-    return a if b is None else a + b

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..tensor import TensorType
-from .base import Cotangents, Operator, floating, require
+from .base import Cotangents, Operator, floating, plus, require
 from .elementwise import Sqrt
 
 if TYPE_CHECKING:
@@ -51,9 +51,9 @@ class BatchNorm(Normalization):
         _, mean, variance = y
         by_x, by_weight, by_bias = _fused(self, to_y, x, weight, mean, variance)
         if to_mean is not None:
-            by_x = _plus(_along(to_mean / _count(x), x), by_x)
+            by_x = plus(_along(to_mean / _count(x), x), by_x)
         if to_variance is not None:
-            by_x = _plus((x - _along(mean, x)) * _along(2.0 * to_variance / _count(x), x), by_x)
+            by_x = plus((x - _along(mean, x)) * _along(2.0 * to_variance / _count(x), x), by_x)
         return by_x, by_weight, by_bias
 
 
@@ -99,17 +99,17 @@ class BatchNormGrad(Normalization):
         by_g = _along(to_bias, x) if to_bias is not None else None
         by_normal = by_weight = by_scale = None
         if to_weight is not None:
-            by_g, by_normal = _plus(normal * _along(to_weight, x), by_g), g * _along(to_weight, x)
+            by_g, by_normal = plus(normal * _along(to_weight, x), by_g), g * _along(to_weight, x)
         if to_x is not None:
             back = to_x * _along(weight * scale, x)
-            by_g = _plus(_without_statistics(back, normal), by_g)
-            by_normal = _plus(_by_normal(back, g, normal), by_normal)
+            by_g = plus(_without_statistics(back, normal), by_g)
+            by_normal = plus(_by_normal(back, g, normal), by_normal)
             per_scale = _total(to_x * _without_statistics(g, normal))
             by_weight, by_scale = scale * per_scale, weight * per_scale
         if by_normal is None:
             return by_g, None, None, None, None
         by_x = by_normal * _along(scale, x)
-        by_variance = _by_variance(_plus(_total(by_normal * centred), by_scale), scale)
+        by_variance = _by_variance(plus(_total(by_normal * centred), by_scale), scale)
         return by_g, by_x, by_weight, -_total(by_x), by_variance
 
 
@@ -167,7 +167,3 @@ def _along(channel: Value, x: Value) -> Value:
 def _total(x: Value) -> Value:
     """The sum per channel."""
     return x.sum((0, *range(2, x.rank)))
-
-
-def _plus(a: Value, b: Value | None) -> Value:
-    return a if b is None else a + b

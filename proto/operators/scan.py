@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..tensor import DType, TensorType
 from .base import Cotangents, Operator, floating, require
-from .elementwise import Where
+from .elementwise import zero_where
 from .shape import Roll
 from .source import Iota
 
@@ -70,8 +70,4 @@ def delayed(x: Value, axis: int, reverse: bool) -> Value:
     place: Value = x.builder.add(Iota(size, DType.int64))[0]
     edge = place.equals(x.builder.size_of((size,), DType.int64) - 1 if reverse else 0)
     beside = tuple(size if a == axis else 1 for a in range(x.rank))
-    zero = x.builder.constant(x.dtype.numpy.type(0)).broadcast_to(x.shape)
-    moved: Value = Where()(
-        edge.reshape(beside).broadcast_to(x.shape), zero, Roll(axis, -1 if reverse else 1)(x)
-    )
-    return moved
+    return zero_where(edge.reshape(beside).broadcast_to(x.shape), Roll(axis, -1 if reverse else 1)(x))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..tensor import DType, TensorType
-from .base import Cotangents, Operator, require
+from .base import Cotangents, Operator, filled, require
 from .elementwise import zero_where
 from .indexing import Gather, GatherGrad
 from .scan import Recurrence, delayed
@@ -31,7 +31,7 @@ class Scatter(Movement):
         return _written(self, self.axis, x, indices, updates)
 
     def vjp(self, g: Value, y: Value, x: Value, indices: Value, updates: Value) -> Cotangents:
-        nothing = _constant(g, 0, updates)
+        nothing = filled(updates, 0)
         by_updates = zero_where(~self._last(x, indices), Gather(self.axis)(g, indices))
         return self(g, indices, nothing), None, by_updates
 
@@ -65,7 +65,7 @@ class ScatterReduce(Operator):
         """All that equal the extremum share the gradient evenly."""
         gather, add = Gather(self.axis), GatherGrad(self.axis, x.shape[self.axis])
         kept, taken = x.differs(y), updates.differs(gather(y, indices))
-        count = _constant(g, 1, x) - kept.astype(x.dtype)
+        count = filled(x, 1) - kept.astype(x.dtype)
         count = count + add((~taken).astype(x.dtype), indices)
         share = g / count
         return zero_where(kept, share), None, zero_where(taken, gather(share, indices))
@@ -80,9 +80,9 @@ class ScatterReduce(Operator):
         order: Value = TopK(self.axis, size, largest=False)(indices)[1]
         place, factor = gather(indices, order), gather(updates, order)
         before = _products(factor, place, gather(x, place), self.axis, reverse=False)
-        behind = _products(factor, place, _constant(g, 1, factor), self.axis, reverse=True)
+        behind = _products(factor, place, filled(factor, 1), self.axis, reverse=True)
         by_updates = GatherGrad(self.axis, size)(gather(g, place) * before * behind, order)
-        return g * self(_constant(g, 1, x), indices, updates), None, by_updates
+        return g * self(filled(x, 1), indices, updates), None, by_updates
 
 
 def _products(factor: Value, place: Value, first: Value, axis: int, reverse: bool) -> Value:
@@ -92,10 +92,6 @@ def _products(factor: Value, place: Value, first: Value, axis: int, reverse: boo
     carried = zero_where(begins, delayed(factor, axis, reverse))
     found: Value = Recurrence(axis, reverse)(carried, zero_where(~begins, first))
     return found
-
-
-def _constant(builder_of: Value, number: int, like: Value) -> Value:
-    return builder_of.builder.constant(like.dtype.numpy.type(number)).broadcast_to(like.shape)
 
 
 def _written(

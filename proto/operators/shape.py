@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import SizeError
 from ..tensor import DType, Shape, Size, TensorType, split_product
-from .base import Cotangents, Operator, require
+from .base import Cotangents, Operator, filled, require
 
 if TYPE_CHECKING:
     from ..value import Value
@@ -268,13 +268,9 @@ class Split(Movement):
 
     def vjp(self, g: Any, y: Any, x: Value) -> Cotangents:
         outputs = _all(y)
-        present = [a if a is not None else _zeros(b) for a, b in zip(_all(g), outputs, strict=True)]
+        present = [a if a is not None else filled(b, 0) for a, b in zip(_all(g), outputs, strict=True)]
         return (Concatenate(self.axis)(*present),)
 
 
 def _all(values: Any) -> tuple[Any, ...]:
     return values if isinstance(values, tuple) else (values,)
-
-
-def _zeros(like: Value) -> Value:
-    return like.builder.constant(like.dtype.numpy.type(0)).broadcast_to(like.shape)
