@@ -199,7 +199,7 @@ def _named(document: Path) -> Iterator[None]:
 
 def _write(path: Path, text: str) -> None:
     try:
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
     except OSError as exc:
         raise ConfigurationError(f"{path} cannot be written: {exc.strerror}") from exc
 

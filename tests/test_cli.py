@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import os
 import queue
 import re
 import signal
@@ -195,6 +196,17 @@ def test_show_draws(document: Path, tmp_path: Path) -> None:
     whole = rg.decode(document.read_bytes()).with_gradients()  # a document sorts the outputs
     assert done.output == f"{whole}\ndrawn in {svg}\ndrawn in {dot}\n"
     assert (svg.read_text(), dot.read_text()) == (whole.svg(), whole.dot())
+
+
+def test_a_picture_is_written_in_any_locale(document: Path, tmp_path: Path) -> None:
+    svg = tmp_path / "net.svg"
+    command = [sys.executable, "-c", "from raygrad.scheduler.cli import main; main()", "show", str(document)]
+    ascii_only = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    options = ["--gradients", "--svg", str(svg)]
+    subprocess.run([*command, *options], check=True, capture_output=True, timeout=DEADLINE, env=ascii_only)
+    drawn = rg.decode(document.read_bytes()).with_gradients().svg()
+    assert not drawn.isascii()
+    assert svg.read_text(encoding="utf-8") == drawn
 
 
 def test_a_picture_that_cannot_be_written(document: Path) -> None:

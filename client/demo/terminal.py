@@ -28,7 +28,7 @@ class Terminal:
     def plan(self, plan: PlanSummary, svg: Path) -> None:
         """The plan as a table, and as a picture in a file."""
         try:
-            svg.write_text(plan.svg)
+            svg.write_text(plan.svg, encoding="utf-8")
         except OSError as exc:
             raise ConfigurationError(f"{svg} cannot be written: {exc.strerror}") from exc
         self.say(plan.text)
