@@ -145,8 +145,8 @@ class Plans:
             {n: types[n] for n, s in stage_of.items() if s == stage} for stage in range(placement.stages)
         )
 
-    def summary(self, sizes: Mapping[str, int] | None) -> PlanSummary:
-        """The placement, and what is predicted of one step on it.
+    def summary(self, sizes: Mapping[str, int] | None, *, drawn: bool) -> PlanSummary:
+        """The placement, and what is predicted of one step on it; a picture only if it is wanted.
 
         For the sizes given, else those that decided the placement; `SizeError` if there are neither and the
         graph has named sizes.
@@ -170,7 +170,7 @@ class Plans:
             step_seconds=timeline.seconds_per_mini_batch,
             schedule=timeline.schedule_text(),
             text=plan_table(reports),
-            svg=plan_svg(self._graph.bind(dict(plan.key.sizes)), plan.placement, reports),
+            svg=plan_svg(self._graph.bind(dict(plan.key.sizes)), plan.placement, reports) if drawn else "",
         )
 
     def _key(self, sizes: Mapping[str, int] | None) -> PlanKey:

@@ -110,12 +110,10 @@ class GraphService(rpc.GraphServiceServicer):
         if session.graph.sizes:
             return None
         try:
-            plan = plan_to_message(await asyncio.to_thread(session.plan))
+            return plan_to_message(await asyncio.to_thread(session.plan, drawn=False))
         except BaseException:
             session.close()
             raise
-        plan.svg = ""
-        return plan
 
     async def _document(
         self, first: pb.CreateSessionRequest, rest: AsyncIterator[pb.CreateSessionRequest]

@@ -179,10 +179,10 @@ class Session:
 
     # -- looking at it ------------------------------------------------------------------------
 
-    def plan(self, sizes: Mapping[str, int] | None = None) -> PlanSummary:
+    def plan(self, sizes: Mapping[str, int] | None = None, *, drawn: bool = True) -> PlanSummary:
         """How the session is spread over workers, and what the scheduler predicts."""
         self._use()
-        return self._plans.summary(dict(sizes) if sizes else None)
+        return self._plans.summary(dict(sizes) if sizes else None, drawn=drawn)
 
     @property
     def feed_types(self) -> Mapping[str, TensorType]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 import re
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 from raygrad.client.functions import concatenate, relu, sqrt
 from raygrad.client.networks import lenet, resnet14, siamese
 from raygrad.proto.builder import Builder
+from raygrad.proto.drawing import folding
 from raygrad.proto.drawing.depiction import Drawing, picture_of
 from raygrad.proto.drawing.layers import Rows, ranks_of
 from raygrad.proto.drawing.layout import Layout, Rectangle, arranged
@@ -275,6 +277,25 @@ def test_names_are_escaped() -> None:
     assert {shown, "→ <y>"} <= set(texts(graph.svg())) & set(texts(plan_svg(graph, even_placement(graph, 1))))
     assert "</b>" not in graph.svg().replace("&lt;/b&gt;", "")
     assert graph.dot().count("\n}") == 1
+
+
+def test_the_search_for_blocks_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Equal nodes that read any of those before them: all places are alike, and nothing repeats."""
+    compared = 0
+    alike = folding._Sequence._alike
+
+    def counted(self: folding._Sequence, i: int, period: int) -> bool:
+        nonlocal compared
+        compared += 1
+        return alike(self, i, period)
+
+    monkeypatch.setattr(folding._Sequence, "_alike", counted)
+    rng, g = random.Random(0), Builder()
+    values = [g.input("x", ("N",)), g.input("y", ("N",))]
+    for _ in range(800):
+        values.append(rng.choice(values[-3:]) + rng.choice(values[-3:]))
+    nodes = Drawing(Graph(g.graph().nodes, {}), fold=True).nodes
+    assert 10 * len(nodes) < compared <= folding.COMPARED * len(nodes)
 
 
 def test_characters_that_xml_lacks_are_spelled() -> None:

@@ -18,6 +18,10 @@ import numpy as np
 _LEAST_SAVED = 4
 """Fewer boxes than these are no reason to fold."""
 
+COMPARED = 100
+"""Items are compared so many times each, on average, before the search ends with what it has found. Networks
+need 1 to 30; nodes that are alike, and repeat nothing, would need half as many as there are."""
+
 
 class Item(NamedTuple):
     """A node in a sequence: what it is apart from its names, and the values that it reads (node, port)."""
@@ -71,6 +75,7 @@ class _Sequence:
     def __init__(self, items: Sequence[Item], places: Mapping[int, Sequence[_Place]]) -> None:
         self.items, self.places = items, places
         self.at = {item.id: i for i, item in enumerate(items)}
+        self.left = COMPARED * len(items)
         numbers: dict[Hashable, int] = {}
         self.kinds = np.array([numbers.setdefault(item.kind, len(numbers)) for item in items])
 
@@ -90,8 +95,11 @@ class _Sequence:
         best, saved = None, _LEAST_SAVED - 1
         for period in range(1, (end - begin) // 2 + 1):
             same = self.kinds[begin + period : end] == self.kinds[begin : end - period]
-            if np.count_nonzero(same) <= saved:
+            if (candidates := np.count_nonzero(same)) <= saved:
                 continue
+            self.left -= candidates
+            if self.left < 0:
+                break
             equal = [bool(s) and self._alike(begin + i, period) for i, s in enumerate(same)]
             for first, length in _true_stretches(equal):
                 start, stop = self._trimmed(begin + first, begin + first + length, period)
