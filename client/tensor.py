@@ -215,6 +215,18 @@ class Tensor(Value):
         """The same elements as a leaf on another device (itself on its own); they are computed now."""
         return self if device is self.device else device.tape.constant(self.numpy())
 
+    def __copy__(self) -> Tensor:
+        """Another leaf with the same elements and gradient; `GraphError` for one that was computed."""
+        if not self.is_leaf:
+            raise GraphError("only a leaf can be copied: `detach` this tensor first")
+        found = self.detach()
+        _require_grad(found.output.of, self.requires_grad)
+        found.grad = self.grad
+        return found
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        return self.__copy__()
+
     def __iadd__(self, other: Operand) -> Tensor:
         return self._changed(self + other)
 

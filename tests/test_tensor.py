@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import subprocess
 import sys
@@ -294,6 +295,21 @@ def test_a_leaf_can_be_made_to_require_a_gradient(local: Counting) -> None:
 # -- what is sent, and kept -----------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
+def test_a_copy_is_a_leaf_of_its_own(local: Counting, copied: Callable[[rg.Tensor], rg.Tensor]) -> None:
+    x = leaf(1.0, 2.0)
+    x.square().sum().backward()
+    y = copied(x)
+    y.sum().backward()
+    x.data = [5.0, 6.0]
+    assert (y.requires_grad, y.is_leaf) == (True, True)
+    assert y.tolist() == [1.0, 2.0]
+    assert y.grad is not None
+    assert x.grad is not None
+    assert (y.grad.tolist(), x.grad.tolist()) == ([3.0, 5.0], [2.0, 4.0])
+    assert not copied(x.detach()).requires_grad
+
+
 def test_the_same_structure_is_sent_once(device: Counting) -> None:
     for number in range(4):
         x = leaf(number, 1.0)
@@ -430,6 +446,7 @@ def test_a_long_history_is_no_deep_recursion(local: Counting) -> None:
         (lambda x: x.__setitem__(0, 1.0), GraphError, "does not change"),
         (lambda x: x.__iadd__(1.0), GraphError, "`data`"),
         (lambda x: (x * 2).requires_grad_(), GraphError, "detach"),
+        (lambda x: copy.deepcopy(x * 2), GraphError, "detach"),
         (lambda x: setattr(x * 2, "data", 1.0), GraphError, "computed from others"),
         (lambda x: setattr(x, "data", [1.0]), TypeMismatchError, r"data of float32\[2\]"),
         (lambda x: setattr(x, "grad", 1.0), TypeMismatchError, "gradient of"),
