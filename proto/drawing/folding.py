@@ -95,7 +95,7 @@ class _Sequence:
         best, saved = None, _LEAST_SAVED - 1
         for period in range(1, (end - begin) // 2 + 1):
             same = self.kinds[begin + period : end] == self.kinds[begin : end - period]
-            if (candidates := np.count_nonzero(same)) <= saved:
+            if (candidates := int(np.count_nonzero(same))) <= saved:
                 continue
             self.left -= candidates
             if self.left < 0:
