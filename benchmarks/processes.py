@@ -42,10 +42,6 @@ class CpuSeconds:
         mine, theirs = asdict(self), asdict(other)
         return CpuSeconds(**{name: mine[name] - theirs[name] for name in mine})
 
-    def as_map(self) -> dict[str, float]:
-        """By name."""
-        return asdict(self)
-
 
 def _all() -> dict[int, tuple[int, str, float]]:
     """Parent, name and CPU seconds of every process."""

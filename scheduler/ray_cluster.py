@@ -97,11 +97,6 @@ class RayCluster:
     def workers(self) -> tuple[int, ...]:
         return self._workers.numbers
 
-    @property
-    def pids(self) -> dict[int, int]:
-        """The workers' processes."""
-        return {worker: info.pid for worker, info in self._workers.infos.items()}
-
     def info(self, worker: int) -> WorkerInfo:
         return self._workers.infos[worker]
 
