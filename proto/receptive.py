@@ -36,15 +36,18 @@ class Field:
 
     def windowed(self, kernel: int, stride: int, before: int, dilation: int) -> Field:
         """Of windows of `kernel` elements over this value."""
-        size = self.size + int(dilation * (kernel - 1) * self.stride)
-        return Field(size, self.stride * stride, self.start - before * self.stride)
+        return self._over(-before, dilation * (kernel - 1) - before, self.stride * stride)
 
     def transposed(self, kernel: int, stride: int, before: int, dilation: int) -> Field:
         """Of a value over which such windows would make this one."""
         reach = dilation * (kernel - 1)
-        size = self.size + int(reach // stride * self.stride)
         first = -((reach - before) // stride)
-        return Field(size, self.stride / stride, self.start + first * self.stride)
+        return self._over(first, first + reach // stride, self.stride / stride)
+
+    def _over(self, first: int, last: int, stride: Fraction) -> Field:
+        """Of a value whose element 0 depends on these elements of this one, which may run backwards."""
+        size = self.size + int((last - first) * abs(self.stride))
+        return Field(size, stride, self.start + (first if self.stride > 0 else last) * self.stride)
 
     def joined(self, other: Field) -> Field | None:
         """Of a value that depends on both; `None` if they move at different strides."""
