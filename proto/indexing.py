@@ -47,6 +47,8 @@ def _lifted(value: Value, item: Item) -> Item:
     """An array or a list as a constant."""
     if not isinstance(item, (np.ndarray, list)):
         return item
+    if isinstance(item, list) and not item:  # no indices: as an array it would be of float64
+        return value.builder.constant(item, DType.int64)
     try:
         return value.builder.constant(np.asarray(item))
     except ValueError as exc:

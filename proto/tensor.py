@@ -69,6 +69,16 @@ class DType(enum.Enum):
         """Whether this is a signed or unsigned integer (bool is not)."""
         return not self.is_floating and self is not DType.bool
 
+    def holds(self, number: float) -> builtins.bool:
+        """Whether the number is within the range of this dtype, and a number at all if that is integers."""
+        if self is DType.bool:
+            return True
+        if self.is_floating:
+            largest = float(ml_dtypes.finfo(self.numpy).max)  # type: ignore[no-untyped-call]
+            return not math.isfinite(number) or abs(number) <= largest
+        info = np.iinfo(self.value)
+        return math.isfinite(number) and info.min <= int(number) <= info.max
+
     def __repr__(self) -> str:
         return self.value
 

@@ -93,6 +93,15 @@ def test_attention_of_named_lengths_and_with_dropout() -> None:
     np.testing.assert_allclose(found["sure"], 1.0, rtol=1e-6)
 
 
+@pytest.mark.parametrize("is_causal", [True, False])
+def test_no_keys_give_zero(is_causal: bool) -> None:
+    compare(
+        lambda q, k, v: f.scaled_dot_product_attention(q, k, v, is_causal=is_causal),
+        lambda q, k, v: tf.scaled_dot_product_attention(q, k, v, is_causal=is_causal),
+        (np.ones((2, 3)), np.ones((0, 3)), np.ones((0, 4))),
+    )
+
+
 def test_a_row_of_padding_gets_no_gradient() -> None:
     table, places = RNG.standard_normal((4, 3)), np.array([[0, 3], [2, 3]])
     for index in (3, -1):

@@ -195,6 +195,10 @@ def test_gather_and_scatter_nd() -> None:
         np.testing.assert_array_equal(found, expected)
 
 
+def test_an_empty_list_takes_nothing() -> None:
+    assert run(lambda x: x[:, []], X).shape == X[:, []].shape
+
+
 def test_an_index_outside_of_one_of_several_axes_is_refused() -> None:
     with pytest.raises(ValueError, match="do not all lie"):
         run(f.gather_nd, X, np.array([[0, 4]]))
@@ -263,6 +267,10 @@ def test_named_sizes_are_carried() -> None:
         (lambda x: f.one_hot(x, 3), TypeMismatchError, "integer indices"),
         (lambda x: f.embedding(f.arange(x.builder, 3), x[0:3], 4), TypeMismatchError, "no row 4"),
         (lambda x: f.tensordot(x, x, -1), TypeMismatchError, "-1 axes"),
+        (lambda x: f.pad(x.astype("int32"), [(0, 0), (1, 0)], float("inf")), TypeMismatchError, "hold inf"),
+        (lambda x: f.pad(x, [(0, 0), (1, 0)], 1e39), TypeMismatchError, "hold 1e"),
+        (lambda x: f.full_like(x, 300, "uint8"), TypeMismatchError, "uint8 cannot hold 300"),
+        (lambda x: f.full_like(x, float("nan"), "int8"), TypeMismatchError, "int8 cannot hold nan"),
     ],
 )
 def test_what_does_not_fit(write: Callable[[Value], Any], error: type[RaygradError], match: str) -> None:

@@ -105,6 +105,8 @@ def _seen(scores: Value, mask: Value | None, is_causal: bool) -> Value | None:
 
 def _weights(scores: Value, seen: Value | None, mask: Value | None) -> Value:
     """The softmax of the scores with the mask; 0 where a query sees nothing, instead of 0 / 0."""
+    if scores.shape[-1] == 0:
+        return scores
     if mask is not None and mask.dtype is not DType.bool:
         scores = scores + mask
     elif seen is None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from raygrad.proto.builder import Builder
-from raygrad.proto.errors import ConfigurationError
+from raygrad.proto.errors import ConfigurationError, TypeMismatchError
 from raygrad.proto.operators.source import Iota
 from raygrad.proto.tensor import DType, Size
 from raygrad.proto.value import Value
@@ -17,8 +17,11 @@ from .elementwise import where
 
 
 def full(builder: Builder, shape: Sequence[Size], value: float, dtype: DType | str = DType.float32) -> Value:
-    """The number `value`, everywhere."""
-    scalar = np.asarray(value).astype(DType.of(dtype).numpy)
+    """The number `value`, everywhere; the dtype must hold it, fractions aside."""
+    kind = DType.of(dtype)
+    if not kind.holds(value):
+        raise TypeMismatchError(f"{kind!r} cannot hold {value}")
+    scalar = np.asarray(value).astype(kind.numpy)
     return builder.constant(scalar).broadcast_to(tuple(shape))
 
 

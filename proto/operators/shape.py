@@ -210,6 +210,7 @@ class Pad(Movement):
         require(
             min((*self.before, *self.after), default=0) >= 0, self, "widths cannot be negative: use Slice"
         )
+        require(x.dtype.holds(self.value), self, f"{x} cannot hold {self.value}")
         return x.of_shape(map(self._size, x.shape, self.before, self.after))
 
     def _size(self, size: Size, before: int, after: int) -> Size:
