@@ -80,7 +80,7 @@ def _grow(draw: st.DrawFn, x: Value, _: list[Value]) -> Value:
         made: Value = Broadcast((draw(sizes), *x.shape))(x)
         return made
     before = tuple(draw(st.integers(0, 2)) if isinstance(s, int) else 0 for s in x.shape)
-    padded: Value = Pad(before, before, draw(st.floats()))(x)
+    padded: Value = Pad(before, before, draw(st.floats().filter(x.dtype.holds) | st.just(1.0)))(x)
     return padded
 
 
