@@ -99,6 +99,16 @@ def test_shapes_are_computed_from_shapes_with_names_carried_along() -> None:
     assert len(imported.graph) == 2  # the input and one Reshape: the shape is known
 
 
+@pytest.mark.parametrize("one", ["Gather(s, zero)", "ReduceProd<keepdims = 0>(first)"])
+def test_a_name_may_stand_alone(one: str) -> None:
+    text = f"""g (float[N, 2, 3] x) => (float[N, 6] y) {{
+      s = Shape(x)  zero = Constant<value = int64 {{0}}>()  axis = Constant<value_ints = [0]>()
+      first = Shape<end = 1>(x)  n = {one}  rows = Unsqueeze(n, axis)  rest = Constant<value_ints = [-1]>()
+      t = Concat<axis = 0>(rows, rest)  y = Reshape(x, t) }}"""
+    imported = rg.from_onnx(model_of(text))
+    assert str(imported.graph.type(imported.graph.outputs["y"])) == "float32[N,6]"
+
+
 def test_arithmetic_that_names_cannot_pass_asks_for_numbers() -> None:
     text = """g (float[N, 4] x) => (float[M] y) {
       n = Shape<end = 1>(x)  four = Constant<value = int64[1] {4}>()  p = Mul(n, four)  y = Reshape(x, p) }"""

@@ -43,9 +43,14 @@ def fold(call: Call) -> Result | None:
         result = function(call, *arrays)
     if result is None:
         return None
-    results = tuple(map(np.asarray, result if isinstance(result, tuple) else (result,)))
+    results = tuple(map(_array, result if isinstance(result, tuple) else (result,)))
     call.conversion.folded += sum(array.size for array in results)
     return results
+
+
+def _array(result: Any) -> Array:
+    """A result as an array: an element that NumPy takes out of an array of sizes may be a name."""
+    return np.array(result, dtype=object) if isinstance(result, str) else np.asarray(result)
 
 
 def _foldable(operand: object) -> bool:
@@ -213,7 +218,9 @@ def _range(call: Call, start: Array, limit: Array, delta: Array) -> Array | None
 def _reduce(ufunc: np.ufunc) -> Fold:
     def run(call: Call, x: Array, *_: Array) -> Array | None:
         if x.dtype == object:
-            return x if x.size == 1 and x.ndim and call.attribute("keepdims", 1) else None
+            if x.shape != (1,):
+                return None
+            return x if call.attribute("keepdims", 1) else x.reshape(())
         axes = call.axes(1)
         if not axes and call.attribute("noop_with_empty_axes", 0):
             return x

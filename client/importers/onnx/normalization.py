@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from raygrad.proto.tensor import DType
 from raygrad.proto.value import Value
 
 from ... import functions as f
@@ -77,7 +78,8 @@ def layer_normalization(call: Call) -> Result:
     y = f.layer_norm(x, len(axes), weight, bias, eps)
     if len(call.node.outputs) == 1:
         return y
-    return y, x.mean(axes, True), 1 / f.sqrt(f.var(x, axes, True) + eps)
+    wide = x if x.dtype is DType.float64 else x.astype(DType.float32)
+    return y, wide.mean(axes, True), 1 / f.sqrt(f.var(wide, axes, True) + eps)
 
 
 @converts("LpNormalization")
