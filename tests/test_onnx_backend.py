@@ -6,10 +6,12 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 import onnx
+import onnx.defs
 import onnx.helper
 import pytest
 
 import raygrad as rg
+from raygrad.client.importers.onnx.table import rule_of
 from raygrad.proto.errors import RaygradError
 from tests.conformance.onnx_backend import cases_of, models_of, node_names
 from tests.conformance.suite import Case
@@ -19,12 +21,14 @@ OPERATORS = (
     "Clip",
     "Concat",
     "Conv",
+    "DepthToSpace",
     "Gather",
     "Gemm",
     "MatMul",
     "Pad",
     "PRelu",
     "Slice",
+    "SpaceToDepth",
     "Where",
 )
 QUICK = [case for operator in OPERATORS for case in cases_of(operator)]
@@ -65,6 +69,23 @@ def changed(model: onnx.ModelProto, change: Callable[[onnx.NodeProto], object]) 
     copied.CopyFrom(model)
     change(copied.graph.node[0])
     return copied
+
+
+def test_what_is_read_in_the_newest_opset_is_read_in_all_from_7_on() -> None:
+    newest = onnx.defs.onnx_opset_version()
+    names = {schema.name for schema in onnx.defs.get_all_schemas() if schema.domain == ""}
+    read = {name for name in names if is_read(name, newest)}
+    assert len(read) > 100
+    assert not [(name, opset) for name in read for opset in range(7, newest) if not is_read(name, opset)]
+
+
+def is_read(operator: str, opset: int) -> bool:
+    """Whether there is a conversion; true of what is not an operator yet, or no longer."""
+    if not onnx.defs.has(operator, opset) or onnx.defs.get_schema(operator, opset).deprecated:
+        return True
+    schema = onnx.defs.get_schema(operator, opset)
+    body = schema.has_function or schema.has_context_dependent_function
+    return body or rule_of("", operator, opset) is not None
 
 
 def test_there_are_cases() -> None:

@@ -16,6 +16,7 @@ from raygrad.proto.tensor import Array, DType, Size
 from raygrad.proto.value import Value
 
 from ...functions import concatenate as joined
+from ...functions import pixel_shuffle, pixel_unshuffle
 from ...functions import split as cut
 from .call import Call
 from .operand import Known, sizes_array
@@ -181,6 +182,29 @@ def tile(call: Call) -> Value:
     if any(size is None for size in sizes):
         raise SizeError(f"Tile of {x.type} by {repeats} cannot be expressed: give numbers in `sizes`")
     return x.reshape(spread).broadcast_to(target).reshape([size for size in sizes if size is not None])
+
+
+@converts("DepthToSpace")
+def depth_to_space(call: Call) -> Value:
+    """https://onnx.ai/onnx/operators/onnx__DepthToSpace.html; "DCR": the places of a block come first."""
+    x, block = call.value(0), call.attribute("blocksize")
+    by_channel = call.attribute("mode", "DCR") == "CRD"
+    return pixel_shuffle(x if by_channel else _channels_swapped(x, block * block), block)
+
+
+@converts("SpaceToDepth")
+def space_to_depth(call: Call) -> Value:
+    """https://onnx.ai/onnx/operators/onnx__SpaceToDepth.html; "DCR": the places of a block come first."""
+    x, block = call.value(0), call.attribute("blocksize")
+    y = pixel_unshuffle(x, block)
+    by_channel = call.attribute("mode", "DCR") == "CRD"
+    return y if by_channel else _channels_swapped(y, x.type.of_shape(x.shape[1:2]).static[0])
+
+
+def _channels_swapped(x: Value, outer: int) -> Value:
+    """Channels counted as (outer, inner) as (inner, outer)."""
+    images = x.reshape((x.shape[0], outer, -1, *x.shape[2:]))
+    return images.transpose((0, 2, 1, 3, 4)).reshape(x.shape)
 
 
 # -- parts --------------------------------------------------------------------------------------------
