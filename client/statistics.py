@@ -39,19 +39,20 @@ class RunningStatistics:
         """Take in one mini-batch's statistics.
 
         `elements` is how many each channel had (rows times spatial sizes), of all batch norms or by name.
-        Raises `MissingTensorError` if an output is not there, and then takes nothing in.
+        Raises `MissingTensorError` if an output or a number is not there, and then takes nothing in.
         """
         wanted = [f"{name}.{part}" for name in self.names for part in ("mean", "variance")]
         if missing := [name for name in wanted if name not in outputs]:
             raise MissingTensorError(f"the outputs lack {missing}; there are {sorted(outputs)}")
+        counts = elements if isinstance(elements, Mapping) else dict.fromkeys(self.names, elements)
+        if missing := [name for name in self.names if name not in counts]:
+            raise MissingTensorError(f"the numbers of elements lack {missing}; there are {sorted(counts)}")
         self.folds += 1
         share = 1.0 / self.folds if self.momentum is None else self.momentum
         for name in self.names:
-            count = elements if isinstance(elements, int) else elements[name]
+            unbiased = float(counts[name] / max(counts[name] - 1, 1))
             self._move(f"{name}.running_mean", outputs[f"{name}.mean"], 1.0, 0.0, share)
-            self._move(
-                f"{name}.running_var", outputs[f"{name}.variance"], count / max(count - 1, 1), 1.0, share
-            )
+            self._move(f"{name}.running_var", outputs[f"{name}.variance"], unbiased, 1.0, share)
 
     def _move(self, name: str, new: Any, factor: float, first: float, share: float) -> None:
         """Move an average, which begins at `first`, towards `factor` times the new."""

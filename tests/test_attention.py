@@ -184,7 +184,12 @@ def test_statistics_that_are_missing_are_named() -> None:
     running = RunningStatistics(["bn"])
     with pytest.raises(MissingTensorError, match=r"bn\.variance"):
         running.fold({"bn.mean": np.zeros(3)}, 4)
-    assert running.folds == 0
+    complete = {"bn.mean": np.zeros(3), "bn.variance": np.ones(3)}
+    with pytest.raises(MissingTensorError, match=r"elements lack \['bn'\]"):
+        running.fold(complete, {"other": 4})
+    assert (running.folds, running.arrays()) == (0, {})
+    running.fold(complete, np.prod((2, 2)))
+    assert running.folds == 1
     with pytest.raises(ConfigurationError, match="momentum"):
         RunningStatistics([], 2.0)
 
