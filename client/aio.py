@@ -93,7 +93,10 @@ class Session:
         await self._call("release", lambda: self._transport.release(lease))
 
     async def accumulate(self, batches: Batches, *, progress: bool = True) -> list[StepResult]:
-        """Forward and backward of every mini-batch, pipelined; the outputs in order."""
+        """Forward and backward of every mini-batch, pipelined; the outputs in order.
+
+        If it is cancelled, it does not wait for those on the way: each may be in the step or not.
+        """
         total = len(batches) if isinstance(batches, Sequence) else None
         return [result async for result in acounted(self.stream(batches), total, show=progress)]
 
@@ -107,6 +110,10 @@ class Session:
                 yield await task
                 running.discard(task)
             await feeder
+        except asyncio.CancelledError:
+            for task in running:
+                task.cancel()  # a deadline of the program's is not to become that of hundreds on the way
+            raise
         finally:
             feeder.cancel()
             await asyncio.gather(feeder, *running, return_exceptions=True)

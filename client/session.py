@@ -149,7 +149,8 @@ class Session:
 
         Returns the outputs in the order of the mini-batches. `progress` shows a bar with
         mini-batches per second on a terminal. Raises the first mini-batch's error; those before it,
-        and those on the way then, are in the step.
+        and those on the way then, are in the step. Ctrl-C does not wait for those on the way: each may
+        be in the step or not.
         """
         total = len(batches) if isinstance(batches, Sequence) else None
         return list(counted(self.stream(batches), total, show=progress))
@@ -161,11 +162,15 @@ class Session:
         wait for a result of a mini-batch that it gave before.
         """
         feeder = _Feeder(self._transport, map(self._types.mini_batch, batches), self.timeout)
+        patient = True
         try:
             for future in feeder:
                 yield self._wait(future, "a mini-batch")
+        except KeyboardInterrupt:
+            patient = False  # hundreds may be on the way, and somebody sits at the keyboard
+            raise
         finally:
-            feeder.stop()
+            feeder.stop(wait=patient)
 
     # -- gradients and plan -------------------------------------------------------------------
 
@@ -243,11 +248,14 @@ class _Feeder:
             yield item
             self._unsettled.discard(item)
 
-    def stop(self) -> None:
-        """Submit no more, and wait for all that is on the way: afterwards the step does not change."""
+    def stop(self, wait: bool = True) -> None:
+        """Submit no more, and wait for all that is on the way: afterwards the step does not change.
+
+        Without `wait`, nobody hears of it any more.
+        """
         with self._lock:
             self._stopped = True
-        for future in futures.wait(self._unsettled, self._timeout).not_done:
+        for future in futures.wait(self._unsettled, self._timeout if wait else 0).not_done:
             future.cancel()
 
     def _feed(self) -> None:

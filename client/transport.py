@@ -140,7 +140,7 @@ async def replies(call: Any) -> AsyncGenerator[Any, None]:
 
 def _with_port(target: str) -> str:
     """The target; `ConfigurationError` if gRPC would look for a server at port 443, or at a URL, in vain."""
-    if ":" not in target or target.startswith(("http:", "https:")):
+    if not isinstance(target, str) or ":" not in target or target.startswith(("http:", "https:")):
         raise ConfigurationError(f"the address of a server is HOST:PORT, got {target!r}")
     return target
 

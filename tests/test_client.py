@@ -325,6 +325,54 @@ def test_a_document_over_the_limit(server: Running, monkeypatch: pytest.MonkeyPa
         rg.connect(server.address, mean_square(), timeout=DEADLINE)
 
 
+# -- interrupted -----------------------------------------------------------------------------------
+
+
+def test_ctrl_c_does_not_wait_for_what_is_on_the_way(session: Session) -> None:
+    answers: list[Future[Any]] = [Future(), Future()]
+    given = iter(answers)
+
+    def step_batch(batch: rg.MiniBatch, step: int | None = None) -> Future[Any]:
+        answer = next(given)
+        if answer is answers[-1]:  # both are on the way
+            answers[0].set_exception(KeyboardInterrupt())
+        return answer
+
+    session.timeout = 2 * DEADLINE
+    session._other_side.step_batch = step_batch  # type: ignore[method-assign]
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        session.accumulate(mini_batches(2), progress=False)
+    assert answers[1].cancelled()
+    assert time.monotonic() - began < DEADLINE
+
+
+def test_cancelling_does_not_wait_for_what_is_on_the_way(server: Running) -> None:
+    answers: list[Future[Any]] = []
+
+    async def cancelled() -> float:
+        loop, sent = asyncio.get_running_loop(), asyncio.Event()
+
+        def step_batch(batch: rg.MiniBatch, step: int | None = None) -> Future[Any]:
+            answers.append(Future())
+            if len(answers) == 2:
+                loop.call_soon(sent.set)
+            return answers[-1]
+
+        async with await rg.aio.connect(server.address, mean_square(), timeout=2 * DEADLINE) as session:
+            session._other_side.step_batch = step_batch  # type: ignore[method-assign]
+            training = asyncio.create_task(session.accumulate(mini_batches(2), progress=False))
+            await sent.wait()
+            began = time.monotonic()
+            training.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await training
+            return time.monotonic() - began
+
+    assert asyncio.run(cancelled()) < DEADLINE
+    assert [answer.cancelled() for answer in answers] == [True, True]
+
+
 # -- the network ----------------------------------------------------------------------------------
 
 
@@ -370,8 +418,8 @@ def test_nobody_answers(free_address: str) -> None:
         rg.connect(free_address, mean_square(), timeout=0.5)
 
 
-@pytest.mark.parametrize("address", ["localhost", "http://127.0.0.1:50051"])
-def test_an_address_without_a_port_or_with_a_scheme(address: str) -> None:
+@pytest.mark.parametrize("address", ["localhost", "http://127.0.0.1:50051", 50051])
+def test_an_address_without_a_port_or_with_a_scheme(address: Any) -> None:
     """Refused at once, where gRPC would try until the deadline."""
     with pytest.raises(ConfigurationError, match="HOST:PORT"):
         rg.connect(address, mean_square(), timeout=DEADLINE)
