@@ -34,8 +34,9 @@ class SessionOptions:
         if self.check not in ("", "finite"):
             raise ConfigurationError(f"check must be 'finite' or empty, got {self.check!r}")
         for name in ("stages", "replicas"):
-            if (value := getattr(self, name)) is not None and not 1 <= value <= 1024:
-                raise ConfigurationError(f"{name} must be 1 to 1024, got {value}")
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, int) and 1 <= value <= 1024):
+                raise ConfigurationError(f"{name} must be 1 to 1024, got {value!r}")
         if not 0 < self.lease_seconds <= 86400:
             raise ConfigurationError(f"lease_seconds must be within a day, got {self.lease_seconds}")
         if not 0 <= self.seed < 2**64:
@@ -103,8 +104,16 @@ class PlanSummary:
     fingerprint: str
     step_seconds: float  # predicted time of one mini-batch in the steady state
     schedule: str  # "F0 F1 B0 …"
-    text: str  # the table that `raygrad plan` prints
-    svg: str = ""
+    text: str = field(repr=False)  # the table of stages
+    svg: str = field(default="", repr=False)
+
+    def __str__(self) -> str:
+        """What `raygrad plan` prints: the table, and who takes which stage. The picture is `svg`."""
+        return "\n".join([self.text, *(f"  {worker}" for worker in self.workers)])
+
+    def _repr_svg_(self) -> str | None:
+        """A notebook shows a plan as its picture."""
+        return self.svg or None
 
 
 @dataclass(frozen=True)

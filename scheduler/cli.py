@@ -54,9 +54,11 @@ are measured on this machine, the transfers taken as those of Ray.
     raygrad plan net.raygrad --size N=64        # the named size N is 64
     raygrad plan net.raygrad --size N=64 --workers 4 --stages 2 --svg plan.svg
 """
+# Typer takes the indentation that all lines behind "DOCUMENT …" share away: one of them must be prose.
 SHOW_HELP = """Show a graph: a table of its layers, what each makes and costs, what it sees of the inputs.
 
-DOCUMENT is a file with a graph, as for `raygrad plan`. Sizes that are not given stay names: 1.5 K·N.
+DOCUMENT is a file with a graph, as for `raygrad plan`.
+Sizes that are not given stay names: 1.5 K·N.
 
     raygrad show net.raygrad --size N=64
     raygrad show net.raygrad --code                     # typed code, a line for each node
@@ -156,7 +158,7 @@ def plan(
 
     with _named(document):
         found = predict(_read(document), _sizes(size or []), options, workers, backend)
-    typer.echo(found.text)
+    typer.echo(str(found))
     if svg is not None:
         _write(svg, found.svg)
         typer.echo(f"drawn in {svg}")

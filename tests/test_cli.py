@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 
 import raygrad as rg
 from raygrad.proto.errors import ConfigurationError, DeadlineError, UnavailableError
+from raygrad.scheduler import cli
 from raygrad.scheduler.cli import app
 from raygrad.scheduler.config import is_loopback, load
 from tests.serving import DEADLINE, mean_square, mini_batches, weights
@@ -163,6 +164,7 @@ def test_plan(document: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["plan", str(document), *options])
     assert done.exit_code == 0, done.output
     assert "stage" in done.output
+    assert "  replica 0 stage 1: worker 1 (numpy)\n" in done.output
     assert "<svg" in drawing.read_text()
 
 
@@ -231,10 +233,15 @@ def test_doctor() -> None:
     assert re.search(r"ray +\d", done.output)
 
 
-@pytest.mark.parametrize("command", ["serve", "plan", "show", "doctor"])
+@pytest.mark.parametrize("command", ["serve", "plan", "show", "demo", "doctor"])
 def test_help_teaches(command: str) -> None:
     done = CliRunner().invoke(app, [command, "--help"])
-    assert f"raygrad {command}" in done.output
+    written = getattr(cli, f"{command.upper()}_HELP")
+    examples = [
+        [line for line in text.splitlines() if line.strip().startswith(f"raygrad {command}")]
+        for text in (written, done.output)
+    ]
+    assert len(examples[0]) == len(examples[1]) > 0  # each on a line of its own
 
 
 def test_version() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import raygrad as rg
 from raygrad.client.networks import lenet
 from raygrad.proto.graph import Graph
 from raygrad.proto.plan import Mode, Plan, PlanKey
@@ -57,3 +58,11 @@ def test_the_table_has_a_row_per_stage() -> None:
 )
 def test_units(shown: str, expected: str) -> None:
     assert shown == expected
+
+
+def test_a_plan_prints_itself_and_shows_its_picture() -> None:
+    with rg.local(lenet().graph, backend="numpy") as session:
+        plan = session.plan({"N": 2})
+    assert str(plan) == f"{plan.text}\n  replica 0 stage 0: worker 0 (numpy)"
+    assert "<svg" not in repr(plan)
+    assert plan._repr_svg_() == plan.svg

@@ -31,9 +31,7 @@ class Terminal:
             svg.write_text(plan.svg, encoding="utf-8")
         except OSError as exc:
             raise ConfigurationError(f"{svg} cannot be written: {exc.strerror}") from exc
-        self.say(plan.text)
-        for worker in plan.workers:
-            self.say(f"  {worker}")
+        self.say(str(plan))
         self.say(f"The graph, coloured by stage, is in {svg}.\n")
 
     def training(self, losses: Iterator[float], recipe: Recipe, digits: int) -> float:
