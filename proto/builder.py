@@ -16,14 +16,14 @@ dtypes promote to the wider one.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgpack
 import numpy as np
 import numpy.typing as npt
 
 from .attributes import to_plain
-from .errors import GraphError, InvalidReferenceError, RaygradError
+from .errors import GraphError, InvalidReferenceError, RaygradError, SizeError
 from .graph import Graph, Node, Ref, label_of, title_of
 from .operators.base import Operator
 from .operators.random import Random, RandomKey
@@ -188,6 +188,8 @@ def _stream(operator: Operator) -> int:
 
 
 def _shape(shape: Sequence[int | str]) -> Shape:
+    if isinstance(shape, str) or not isinstance(shape, Iterable):
+        raise SizeError(f"a shape is a sequence of numbers and names, got {shape!r}")
     return tuple(check_size(s) for s in shape)
 
 

@@ -87,7 +87,10 @@ class DType(enum.Enum):
         """The DType of a name, a NumPy dtype or type; `TypeMismatchError` for any other (complex, object)."""
         if isinstance(dtype, DType):
             return dtype
-        found = np.dtype(dtype)
+        try:
+            found = np.dtype(dtype)
+        except (TypeError, ValueError, SyntaxError) as exc:
+            raise TypeMismatchError(f"{dtype!r} is no dtype; use one of {[d.value for d in cls]}") from exc
         for candidate, numpy in _NUMPY.items():
             if numpy == found:
                 return candidate

@@ -17,6 +17,12 @@ class Imported:
 
         with rg.connect("localhost:50051", model.graph) as session:
             session.put(model.tensors)
+
+    A builder goes on where the graph ends, say with a loss::
+
+        g = rg.Builder(model.graph)
+        logits = g.value(model.graph.outputs["output"])
+        g.output("loss", rg.functions.cross_entropy(logits, g.input("label", ("N",), "int64")))
     """
 
     graph: Graph
