@@ -8,7 +8,6 @@ from raygrad.proto.value import Value
 
 from ... import functions as f
 from .call import Call
-from .shapes import product
 from .table import converts
 
 Activation = Callable[[Call, Value], Value]
@@ -71,9 +70,7 @@ def softmax_flattened(call: Call) -> Value:
     """https://onnx.ai/onnx/operators/onnx__Softmax.html; up to opset 12 over all axes from `axis` on."""
     x = call.value(0)
     axis = x.type.axis(call.attribute("axis", 1))
-    behind = product(x.shape[axis:])
-    flat = x.reshape((*x.shape[:axis], -1 if behind is None else behind))
-    return _SOFTMAXES[call.node.operator](flat, axis).reshape(x.shape)
+    return _SOFTMAXES[call.node.operator](f.flatten(x, axis), axis).reshape(x.shape)
 
 
 @converts("Softmax", "LogSoftmax", "Hardmax", since=13)

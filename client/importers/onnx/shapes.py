@@ -6,13 +6,12 @@ Each function names the page of its operator, which gives the meaning of operand
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
 from raygrad.proto.errors import SizeError, TypeMismatchError
 from raygrad.proto.promotion import broadcast_shapes
-from raygrad.proto.tensor import Array, DType, Size
+from raygrad.proto.tensor import Array, DType, Size, merged
 from raygrad.proto.value import Value
 
 from ...functions import concatenate as joined
@@ -100,19 +99,10 @@ def flatten(call: Call) -> Value:
     x = call.value(0)
     axis = call.attribute("axis", 1)
     at = axis + x.rank if axis < 0 else axis
-    rows, columns = product(x.shape[:at]), product(x.shape[at:])
+    rows, columns = merged(x.shape[:at]), merged(x.shape[at:])
     if rows is None and columns is None:
         raise SizeError(f"Flatten of {x.type} at axis {axis} cannot be expressed: give numbers in `sizes`")
     return x.reshape((-1 if rows is None else rows, -1 if columns is None else columns))
-
-
-def product(sizes: Sequence[Size]) -> Size | None:
-    """The product as a size; None if it is not one name or number."""
-    named = [s for s in sizes if isinstance(s, str)]
-    number = math.prod(s for s in sizes if isinstance(s, int))
-    if not named:
-        return number
-    return named[0] if len(named) == 1 and number == 1 else None
 
 
 @converts("Squeeze", static=(1,))
@@ -178,7 +168,7 @@ def tile(call: Call) -> Value:
         raise TypeMismatchError(f"Tile by {repeats}, of which some are negative")
     spread = [part for size in x.shape for part in (1, size)]
     target = [part for size, count in zip(x.shape, repeats, strict=True) for part in (count, size)]
-    sizes = [product((size, count)) for size, count in zip(x.shape, repeats, strict=True)]
+    sizes = [merged((size, count)) for size, count in zip(x.shape, repeats, strict=True)]
     if any(size is None for size in sizes):
         raise SizeError(f"Tile of {x.type} by {repeats} cannot be expressed: give numbers in `sizes`")
     return x.reshape(spread).broadcast_to(target).reshape([size for size in sizes if size is not None])

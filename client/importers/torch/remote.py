@@ -40,8 +40,9 @@ class Remote(torch.nn.Module):
     backward pass runs on the service with the cotangents that PyTorch brings; else it is an evaluation.
     Dropout draws the service's own masks; a program that runs again with the same seed draws them again.
     Several forward passes may wait for their backward passes: each that does holds a session of its own.
-    The module is captured by `from_torch` when it is first called in a mode with inputs of certain types;
-    sizes that `dynamic_shapes` names may differ between calls, others make another graph and session.
+    The module is captured by `from_torch` when it is first called in a mode with inputs of certain types, and
+    again when its parts or the types of its tensors have changed; other attributes count as they were then.
+    Sizes that `dynamic_shapes` names may differ between calls, others make another graph and session.
 
     Raises what `from_torch` and sessions raise; `LeaseError` for a second backward pass through one forward.
     Gradients of gradients are not available through it: PyTorch says so.
