@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -201,3 +202,9 @@ def test_what_torch_cannot_export_is_an_error_that_says_why() -> None:
         from_torch(Branching(), (torch.randn(3),))
     with pytest.raises(ConfigurationError, match="got int"):
         from_torch(3)  # type: ignore[arg-type]
+
+
+def test_a_module_is_captured_without_a_warning() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        rg.from_torch(torch.nn.Linear(4, 2), (torch.zeros(3, 4),))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -58,7 +59,9 @@ def _decomposed(program: ExportedProgram) -> ExportedProgram:
     for operator in list(table):
         if str(operator) in TABLE:
             del table[operator]
-    decomposed: ExportedProgram = program.run_decompositions(table)
+    with warnings.catch_warnings():  # PyTorch copies what it has itself deprecated, and says so to users
+        warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)`", FutureWarning)
+        decomposed: ExportedProgram = program.run_decompositions(table)
     return decomposed
 
 
