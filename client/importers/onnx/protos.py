@@ -71,13 +71,8 @@ def check_sizes(dims: Iterable[int], what: str) -> None:
         raise LimitError(f"{what} has sizes {sizes}; at most {DEFAULT.elements} elements are allowed")
 
 
-def attributes_of(node: onnx.NodeProto) -> dict[str, Any]:
-    """The attributes as Python values: text as str, tensors as arrays, graphs as they are."""
-    return {a.name: attribute_value(a) for a in node.attribute if not a.ref_attr_name}
-
-
 def attribute_value(attribute: onnx.AttributeProto) -> Any:
-    """The value of one attribute."""
+    """The value of an attribute in Python: text as str, tensors as arrays, graphs as they are."""
     value = onnx.helper.get_attribute_value(attribute)
     if attribute.type == onnx.AttributeProto.TENSOR:
         return array_of(value)
