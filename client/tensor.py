@@ -239,6 +239,15 @@ class Tensor(Value):
     def __itruediv__(self, other: Operand) -> Tensor:
         return self._changed(self / other)
 
+    def __ifloordiv__(self, other: Operand) -> Tensor:
+        return self._changed(self // other)
+
+    def __imod__(self, other: Operand) -> Tensor:
+        return self._changed(self % other)
+
+    def __ipow__(self, other: Operand) -> Tensor:
+        return self._changed(self**other)
+
     def _changed(self, other: Value) -> Tensor:
         """What a name stands for after `name += …`; a program that trains means another thing with it."""
         if self.is_leaf and self.requires_grad:

@@ -119,7 +119,8 @@ def decode(data: bytes, limits: Limits = DEFAULT) -> Graph:
     builder = Builder()
     tally = Tally(limits)
     for position, plain in enumerate(_nodes(document, limits)):
-        tally.add(_append(builder, position, plain, limits))
+        node = _append(builder, position, plain, limits)
+        tally.add(node, [builder.type_of(ref) for ref in node.inputs])
     for output in _list(document["outputs"], "outputs"):
         _name_output(builder, output)
     return builder.graph()

@@ -6,14 +6,13 @@ are bound; `check_bound` looks again when they are numbers.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .errors import LimitError
 from .graph import Graph, Node
 from .operators.source import Parameter
-from .tensor import Size, TensorType
+from .tensor import TensorType, span
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -47,40 +46,42 @@ class Tally:
         self._values = 0
         self._bytes = 0
 
-    def add(self, node: Node) -> None:
-        """Count a node's outputs; `LimitError` names it if a limit is passed."""
+    def add(self, node: Node, inputs: Sequence[TensorType]) -> None:
+        """Count a node's outputs, and what it needs to compute them from inputs of these types.
+
+        `LimitError` names it if a limit is passed.
+        """
         self._values += len(node.types)
         _within(self._values, self._limits.values, "values in the graph", node)
         for value in node.types:
             _within(value.rank, self._limits.rank, "axes in one value", node)
             self._add_type(node, value)
+        self._add_scratch(node, node.operator.scratch(inputs, node.types))
 
     def _add_type(self, node: Node, value: TensorType) -> None:
         elements = span(value.shape)
         size = elements * value.dtype.itemsize
-        self._bytes += size
         shown = f"{value} has {_count(elements)} {_unit(node)} ({_gigabytes(size)})"
         if elements > self._limits.elements:
             most = _count(self._limits.elements)
             raise LimitError(f"{shown}; at most {most} are allowed in one value", node=node.title)
+        self._add_bytes(node, size, shown)
+
+    def _add_scratch(self, node: Node, size: int) -> None:
+        self._add_bytes(node, size, f"{node.operator!r} needs {_gigabytes(size)} while it runs")
+
+    def _add_bytes(self, node: Node, size: int, shown: str) -> None:
+        self._bytes += size
         if self._bytes > self._limits.type_bytes:
             total, most = _gigabytes(self._bytes), _gigabytes(self._limits.type_bytes)
             raise LimitError(f"{shown}; with the values before it {total}, at most {most}", node=node.title)
-
-
-def span(shape: Iterable[Size]) -> int:
-    """The number of elements with names and empty axes counted as 1.
-
-    Empty axes count, because array libraries refuse (0, 2⁶²) as they refuse 2⁶².
-    """
-    return math.prod(size or 1 for size in shape if isinstance(size, int))
 
 
 def check_bound(graph: Graph, limits: Limits = DEFAULT) -> None:
     """`LimitError`, naming the node, if the types of a bound graph imply more than is allowed."""
     tally = Tally(limits)
     for node in graph:
-        tally.add(node)
+        tally.add(node, [graph.type(ref) for ref in node.inputs])
 
 
 def _within(count: int, limit: int, what: str, node: Node) -> None:

@@ -138,6 +138,14 @@ def merged(sizes: Iterable[Size]) -> Size | None:
     return names[0] if number == len(names) == 1 else None
 
 
+def span(shape: Iterable[Size]) -> int:
+    """The number of elements with names and empty axes counted as 1.
+
+    Empty axes count, because array libraries refuse (0, 2⁶²) as they refuse 2⁶².
+    """
+    return math.prod(size or 1 for size in shape if isinstance(size, int))
+
+
 @dataclass(frozen=True, slots=True)
 class TensorType:
     """A shape (numbers and names) and a dtype."""

@@ -26,8 +26,8 @@ from .errors import (
     UnexpectedTensorError,
 )
 from .feed import check_type, type_of
-from .limits import DEFAULT, MIB, Limits, span
-from .tensor import Array, DType, TensorType
+from .limits import DEFAULT, MIB, Limits
+from .tensor import Array, DType, TensorType, span
 
 PIECE_BYTES = 2 * MIB
 """The most elements' bytes in one piece; two fit one message of the service."""

@@ -1,6 +1,7 @@
 """How many bytes of values a stage holds while it runs its segments, for one mini-batch.
 
-Every value counts once, at full size; parameters, buffers and constants are not counted.
+Every value counts once, at full size; parameters, buffers and constants are not counted. Of what a kernel
+needs while it runs, `Operator.scratch` counts.
 """
 
 from __future__ import annotations
@@ -70,6 +71,9 @@ class _Walk:
             self._holders[ref] -= 1
             self.held -= 0 if self._holders[ref] else self.graph.type(ref).nbytes
 
+    def _scratch(self, node: Node) -> int:
+        return node.operator.scratch([self.graph.type(r) for r in node.inputs], node.types)
+
     def run(self, segment: Segment) -> Iterator[int]:
         """Run a segment; yields the bytes held before each node and at the end."""
         computed = [self.graph[n] for n in segment.nodes if not self.graph[n].operator.source]
@@ -82,6 +86,7 @@ class _Walk:
             yield self.held
             made = _values(node)
             self._hold(made)
+            self.peak = max(self.peak, self.held + self._scratch(node))
             live.update(made)
             done = {r for r in (*node.inputs, *made) if last_use[r] == i and r in live} - leaving
             self._release(done)

@@ -159,23 +159,31 @@ class RayWorkers:
         if reason := self._losses.too_many(worker, time.monotonic(), why):
             self._give_up(worker, reason)
             return
+        try:
+            info = self._start_again(worker)
+        except Exception as exc:  # whatever it is: the sessions wait to hear of it
+            if not self._closed:
+                self._give_up(worker, str(exc) if isinstance(exc, RaygradError) else words(exc))
+            return
+        log.info("worker replaced", worker=worker, pid=info.pid)
+        self.post(None, WorkerJoined(worker))
+
+    def _start_again(self, worker: int) -> WorkerInfo:
+        """Another actor in the worker's place, once it has said what it is."""
         with self._lock:
             if self._closed:
-                return
+                raise ResourceError("the workers are being stopped")
             actor = self._coming[worker] = self._new_actor()
         try:
             info: WorkerInfo = ray.get(actor.info.remote(), timeout=self._join_timeout)
             _require_equal({**self.infos, worker: info})
             self._actors[worker], self.infos[worker] = actor, info
-        except (RayError, RaygradError) as exc:
+            return info
+        except Exception:
             ray.kill(actor)
-            if not self._closed:
-                self._give_up(worker, str(exc))
-            return
+            raise
         finally:
             del self._coming[worker]
-        log.info("worker replaced", worker=worker, pid=info.pid)
-        self.post(None, WorkerJoined(worker))
 
     def _give_up(self, worker: int, reason: str) -> None:
         self._gone.add(worker)

@@ -8,6 +8,7 @@ import pytest
 import raygrad as rg
 from raygrad.proto.errors import ResourceError
 from raygrad.proto.messages import SessionOptions
+from raygrad.proto.operators.pooling import AvgPool
 from raygrad.proto.plan import Mode, Placement, Plan, PlanKey
 from raygrad.proto.tensor import Array
 from raygrad.scheduler.admission import EXACT_BYTES, USABLE, Need, admit, admit_lease, needs
@@ -72,6 +73,15 @@ def test_a_session_refuses_what_cannot_fit_and_goes_on(monkeypatch: pytest.Monke
         with pytest.raises(ResourceError, match="1 mini-batches of activations"):
             session.forward({"x": np.ones((1 << 17, 4), np.float32)})
         assert session.forward({"x": np.ones((2, 4), np.float32)}).outputs["loss"] == 1.0
+
+
+def test_what_a_kernel_pads_is_admitted_too() -> None:
+    """Small operands do not show it."""
+    g = rg.Builder()
+    x = g.input("x", ("N", 1, 4))
+    g.output("y", AvgPool((1 << 30,), ((2, 1 << 28),), (3,), False)(x))
+    with rg.local(g, backend="numpy") as session, pytest.raises(ResourceError, match="mini-batches"):
+        session.forward({"x": np.ones((100, 1, 4), np.float32)})
 
 
 # -- several sessions -----------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgpack
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +17,8 @@ from raygrad.proto.errors import RaygradError
 from raygrad.proto.graph import Graph, Node
 from raygrad.proto.limits import Limits, check_bound
 from raygrad.proto.operators.base import Operator
+from raygrad.proto.operators.convolution import Conv
+from raygrad.proto.operators.pooling import AvgPool
 from raygrad.proto.operators.source import Buffer, Constant, Input, Parameter
 from tests.documents import changed, linear, pack, plain_linear, with_node
 from tests.strategies import graphs
@@ -200,6 +203,22 @@ def test_a_fully_connected_layer_on_pixels_is_refused() -> None:
     pixels = 256 * 256 * 3
     g.output("y", g.input("x", ("N", pixels)) @ g.parameter("w", (pixels, pixels)))
     with pytest.raises(errors.LimitError, match=r"node 1 .* has 3.87e10 parameters in 'w' \(155 GB\)"):
+        decode(encode(g.graph()))
+
+
+@pytest.mark.parametrize("pooled", [True, False])
+def test_padding_that_a_kernel_would_write_out_is_refused(pooled: bool) -> None:
+    """Of few, far windows over much padding, inputs and outputs are small."""
+    g, far = Builder(), 1 << 40
+    x = g.input("x", ("N", 1, 4))
+    if pooled:
+        g.output("y", AvgPool((4 * far,), ((2, far),), (3,), False)(x))
+    else:
+        w = g.constant(np.ones((1, 1, 3), np.float32))
+        g.output("y", Conv((far,), ((2, far),), (1,), 1)(x, w))
+    with pytest.raises(
+        errors.LimitError, match=r"node \d \((AvgPool|Conv)\): .* needs 4\.4e\+03 GB while it"
+    ):
         decode(encode(g.graph()))
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 from ray import cloudpickle
@@ -16,7 +17,7 @@ from ray import cloudpickle
 import raygrad as rg
 from raygrad.client import networks
 from raygrad.proto.errors import ResourceError
-from raygrad.scheduler.events import Close, ClusterEvent, WorkerLost
+from raygrad.scheduler.events import Close, ClusterEvent, WorkerGone, WorkerLost
 from raygrad.scheduler.ray_cluster import RayCluster
 from raygrad.scheduler.scheduler import Budgets, Scheduler
 from raygrad.scheduler.session import Session
@@ -235,6 +236,23 @@ def test_a_cluster_closes_while_a_replacement_is_waited_for(
     closing.start()
     closing.join(DEADLINE)
     assert not closing.is_alive()
+
+
+def test_sessions_hear_of_whatever_keeps_a_replacement_away(
+    ray_started: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = RayCluster(1, "numpy")
+    workers, heard = cluster._workers, list[Any]()
+
+    def fail() -> NoReturn:
+        raise OSError("no descriptor is left")
+
+    monkeypatch.setattr(workers, "post", lambda session, event: heard.append(event))
+    monkeypatch.setattr(workers, "_new_actor", fail)
+    workers.lose(0, workers[0], "killed")
+    eventually(lambda: any(isinstance(event, WorkerGone) for event in heard))
+    assert "no descriptor is left" in heard[-1].reason
+    cluster.close()
 
 
 def test_workers_that_cannot_start_say_why(ray_started: None) -> None:

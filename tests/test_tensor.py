@@ -445,6 +445,8 @@ def test_a_long_history_is_no_deep_recursion(local: Counting) -> None:
         (lambda x: rg.grad([x.sum(), x.sum()], x, 1.0), DifferentiationError, "1 cotangents for 2"),
         (lambda x: x.__setitem__(0, 1.0), GraphError, "does not change"),
         (lambda x: x.__iadd__(1.0), GraphError, "`data`"),
+        (lambda x: x.__imod__(2.0), GraphError, "`data`"),
+        (lambda x: x.__ipow__(2.0), GraphError, "`data`"),
         (lambda x: (x * 2).requires_grad_(), GraphError, "detach"),
         (lambda x: copy.deepcopy(x * 2), GraphError, "detach"),
         (lambda x: setattr(x * 2, "data", 1.0), GraphError, "computed from others"),

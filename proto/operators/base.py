@@ -70,6 +70,13 @@ class Operator:
         """Bytes read and written by one evaluation on bound types."""
         return sum(t.nbytes for t in (*inputs, *outputs))
 
+    def scratch(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> int:
+        """Bytes that a kernel may need while it runs beyond those of its inputs and outputs.
+
+        Only what attributes can make large; names count as 1. The usual workspace of kernels is not counted.
+        """
+        return 0
+
     def bind(self, sizes: Mapping[str, int]) -> Operator:
         """The operator with the named sizes of its attributes replaced by numbers."""
         return type(self)(**bind_attributes(self, sizes))

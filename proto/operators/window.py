@@ -7,8 +7,10 @@ learning" (2016), https://arxiv.org/abs/1603.07285, section 5.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..errors import SizeError
-from ..tensor import Shape, Size, TensorType
+from ..tensor import Shape, Size, TensorType, span
 from .base import Operator, require
 
 _FEW = 1 << 16
@@ -33,6 +35,18 @@ class Windowed(Operator, abstract=True):
         require(min((*kernel, *self.stride, *dilation)) >= 1, self, f"kernel {kernel}: {self!r} is below 1")
         require(min(min(pair) for pair in self.padding) >= 0, self, "padding cannot be negative: use Slice")
         return tuple(self._windows(x, i, k, d) for i, (k, d) in enumerate(zip(kernel, dilation, strict=True)))
+
+    def scratch(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> int:
+        """Of the largest operand with its padding, what is more than all operands."""
+        operands = (*inputs, *outputs)
+        padded = max(self._padded(t) for t in operands if t.rank == len(self.padding) + 2)
+        return max(padded - sum(span(t.shape) * t.dtype.itemsize for t in operands), 0)
+
+    def _padded(self, x: TensorType) -> int:
+        """Bytes of x with the padding around it."""
+        places = zip(x.shape[2:], self.padding, strict=True)
+        shape = (*x.shape[:2], *((s if isinstance(s, int) else 1) + sum(pair) for s, pair in places))
+        return span(shape) * x.dtype.itemsize
 
     def _windows(self, x: TensorType, axis: int, kernel: int, dilation: int) -> Size:
         size, stride = x.shape[axis + 2], self.stride[axis]
