@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Self, TypeVar, Unpack
 
 from raygrad.proto.builder import Builder, graph_of
-from raygrad.proto.errors import DeadlineError, RaygradError, SessionNotFoundError
+from raygrad.proto.errors import DeadlineError, RaygradError, SessionNotFoundError, UnavailableError
 from raygrad.proto.graph import Graph
 from raygrad.proto.messages import (
     ForwardResult,
@@ -35,7 +35,7 @@ from .arrays import Feeds, Types
 from .connect import TIMEOUT, opened
 from .options import Options
 from .progress import acounted
-from .session import Transport
+from .session import Transport, farewell
 from .transport import TLS
 
 T = TypeVar("T")
@@ -149,9 +149,12 @@ class Session:
 
     async def close(self) -> None:
         """Free what the session holds. A second time does nothing."""
+        await self._close(self.timeout)
+
+    async def _close(self, timeout: float | None) -> None:
         if not self._closed:
             self._closed = True
-            await self._call("close", self._other_side.close)
+            await _awaited(await self._begin(self._other_side.close), timeout, "close")
 
     async def __aenter__(self) -> Self:
         return self
@@ -159,9 +162,10 @@ class Session:
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close; an error on the way out does not hide the one that led there."""
+        """Close; an error on the way out does not hide the one that led there, nor keep it back for long."""
         with contextlib.suppress(RaygradError) if exc else contextlib.nullcontext():
-            await self.close()
+            hopeless = isinstance(exc, (UnavailableError, asyncio.CancelledError))
+            await self._close(farewell(self.timeout) if hopeless else self.timeout)
 
     async def _call(self, what: str, call: Callable[[], Future[T]]) -> T:
         return await _awaited(await self._begin(call), self.timeout, what)

@@ -19,7 +19,7 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
-from raygrad.proto.errors import DeadlineError, RaygradError, SessionNotFoundError
+from raygrad.proto.errors import DeadlineError, RaygradError, SessionNotFoundError, UnavailableError
 from raygrad.proto.graph import Graph
 from raygrad.proto.messages import ForwardResult, Gradients, MiniBatch, PlanSummary, StepResult
 from raygrad.proto.tensor import Array
@@ -28,6 +28,9 @@ from .arrays import Feeds, Types
 from .progress import counted
 
 T = TypeVar("T")
+
+FAREWELL = 5.0
+"""Seconds for telling a server that a session ends, if it has just not answered for a whole timeout."""
 
 
 class Transport(Protocol):
@@ -198,9 +201,12 @@ class Session:
 
     def close(self) -> None:
         """Free what the session holds. A second time does nothing."""
+        self._close(self.timeout)
+
+    def _close(self, timeout: float | None) -> None:
         if not self._closed:
             self._closed = True
-            self._wait(self._other_side.close(), "close")
+            wait(self._other_side.close(), timeout, "close")
 
     def __enter__(self) -> Self:
         return self
@@ -208,15 +214,21 @@ class Session:
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close; an error on the way out does not hide the one that led there."""
+        """Close; an error on the way out does not hide the one that led there, nor keep it back for long."""
         with contextlib.suppress(RaygradError) if exc else contextlib.nullcontext():
-            self.close()
+            hopeless = isinstance(exc, (UnavailableError, KeyboardInterrupt))
+            self._close(farewell(self.timeout) if hopeless else self.timeout)
 
     def __repr__(self) -> str:
         return f"<Session {self.id}: {len(self.graph)} nodes{', closed' if self._closed else ''}>"
 
     def _wait(self, future: Future[T], what: str) -> T:
         return wait(future, self.timeout, what)
+
+
+def farewell(timeout: float | None) -> float:
+    """Seconds for closing a session where a whole timeout is too much."""
+    return FAREWELL if timeout is None else min(FAREWELL, timeout)
 
 
 def wait(future: Future[T], timeout: float | None, what: str) -> T:

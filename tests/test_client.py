@@ -373,6 +373,40 @@ def test_cancelling_does_not_wait_for_what_is_on_the_way(server: Running) -> Non
     assert [answer.cancelled() for answer in answers] == [True, True]
 
 
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test need not say farewell for as long."""
+    monkeypatch.setattr("raygrad.client.session.FAREWELL", 0.5)
+
+
+@pytest.mark.usefixtures("hurried")
+def test_a_server_that_is_gone_is_not_asked_for_another_timeout_to_close() -> None:
+    def leave(server: Running) -> None:
+        with rg.connect(server.address, mean_square(), timeout=4 * DEADLINE):
+            server.stop()
+            raise UnavailableError("the first")
+
+    with running() as server:
+        began = time.monotonic()
+        with pytest.raises(UnavailableError, match="the first"):
+            leave(server)
+    assert time.monotonic() - began < DEADLINE
+
+
+@pytest.mark.usefixtures("hurried")
+def test_nor_by_the_twin_that_awaits() -> None:
+    async def leave(server: Running) -> None:
+        async with await rg.aio.connect(server.address, mean_square(), timeout=4 * DEADLINE):
+            await asyncio.to_thread(server.stop)
+            raise UnavailableError("the first")
+
+    with running() as server:
+        began = time.monotonic()
+        with pytest.raises(UnavailableError, match="the first"):
+            asyncio.run(leave(server))
+    assert time.monotonic() - began < DEADLINE
+
+
 # -- the network ----------------------------------------------------------------------------------
 
 
