@@ -16,6 +16,8 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
+
 from .errors import AttributeValueError, RaygradError
 from .tensor import DType, Size, bind_size, check_size
 
@@ -63,6 +65,13 @@ def _sized(operator: type[Operator]) -> tuple[str, ...]:
 
 def _mentions_size(hint: Any) -> bool:
     return hint == Size or any(map(_mentions_size, typing.get_args(hint)))
+
+
+def python_numbers(value: Any) -> Any:
+    """An attribute with Python's numbers where it has NumPy's, also in tuples."""
+    if isinstance(value, tuple):
+        return tuple(map(python_numbers, value))
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def to_plain(value: Any) -> Any:

@@ -5,14 +5,14 @@ They are what users of NumPy and PyTorch type after a dot; all else is in `raygr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .operators import elementwise as ew
 from .operators import exponential, rounding, scan, sorting, special, trigonometry
 from .operators.base import Operator
 from .operators.reduction import AllTrue, AnyTrue, LogSumExp, Max, Min, Prod, Sum
-from .tensor import DType
+from .tensor import INTEGERS, DType
 
 if TYPE_CHECKING:
     from .value import Value
@@ -160,7 +160,12 @@ def axes_of(x: Value, axes: Axes) -> tuple[int, ...]:
     """`axes` sorted and counted from the front: all of x, if none are given."""
     if axes is None:
         return tuple(range(x.rank))
-    return x.type.axes((axes,) if isinstance(axes, int) else tuple(axes))
+    return x.type.axes(one_or_several(axes))
+
+
+def one_or_several(numbers: int | Iterable[int]) -> tuple[int, ...]:
+    """A number alone, or several, as a tuple."""
+    return (numbers,) if isinstance(numbers, INTEGERS) else tuple(numbers)
 
 
 def reduce(reduction: Callable[[tuple[int, ...]], Operator], x: Value, axes: Axes, keepdims: bool) -> Value:

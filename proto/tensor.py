@@ -24,6 +24,9 @@ Size = int | str
 Shape = tuple[Size, ...]
 Array = npt.NDArray[np.generic]
 
+INTEGERS = (int, np.integer)
+"""What counts as a number of places where a program gives one: NumPy's arithmetic gives its own."""
+
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}\Z")
 
 
@@ -108,9 +111,10 @@ def check_size(size: Size) -> Size:
     if isinstance(size, str):
         if not _NAME.match(size):
             raise SizeError(f"size name {size!r} is not an identifier")
-    elif isinstance(size, bool) or not isinstance(size, int) or size < 0:
+        return size
+    if isinstance(size, bool) or not isinstance(size, INTEGERS) or size < 0:
         raise SizeError(f"size {size!r} is neither a non-negative number nor a name")
-    return size
+    return int(size)
 
 
 def bind_size(size: Size, sizes: Mapping[str, int]) -> Size:

@@ -13,6 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 import raygrad as rg
 from raygrad.proto.builder import Builder
+from raygrad.proto.codec import decode, encode
 from raygrad.proto.errors import (
     ArityError,
     AttributeValueError,
@@ -243,6 +244,33 @@ def test_labels_join() -> None:
         y = ew.Exp()(x)
     assert builder.node(y.ref.node).label == "block/tail"
     assert "block/tail" in builder.node(y.ref.node).title
+
+
+TWO = np.int64(2)
+NUMBERS_OF_NUMPY: dict[str, Callable[[Value], Any]] = {
+    "a shape": lambda x: x.reshape((TWO, 3 * TWO)),
+    "an axis": lambda x: x.sum(TWO - 1),
+    "axes": lambda x: x.transpose(np.array([1, 0])),
+    "a broadcast": lambda x: x.broadcast_to((np.int32(5), 4, 3)),
+    "a slice": lambda x: x[:: np.uint8(2), TWO],
+    "an axis of a function": lambda x: rg.functions.softmax(x, TWO - 1),
+    "places": lambda x: rg.functions.roll(x, TWO, np.int64(0)),
+    "pieces": lambda x: rg.functions.split(x, np.array([1, 3]), 0)[0],
+    "windows": lambda x: rg.functions.max_pool(x.reshape((1, 1, 4, 3)), TWO, padding=TWO - 1),
+    "a slope": lambda x: rg.functions.leaky_relu(x, np.float32(0.5)),
+}
+
+
+@pytest.mark.parametrize("write", NUMBERS_OF_NUMPY.values(), ids=NUMBERS_OF_NUMPY)
+def test_numbers_of_numpy_are_numbers(write: Callable[[Value], Any]) -> None:
+    """Programs compute sizes with NumPy; documents hold none of its types."""
+    g = Builder()
+    g.output("y", write(g.input("x", (2 * TWO, np.int16(3)))))
+    graph = g.graph()
+    assert decode(encode(graph)) == graph
+    for node in graph:
+        for value in (*vars(node.operator).values(), *(t.shape for t in node.types)):
+            assert "np." not in repr(value)
 
 
 def test_a_builder_goes_on_where_a_graph_ends() -> None:

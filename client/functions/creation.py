@@ -10,7 +10,7 @@ import numpy as np
 from raygrad.proto.builder import Builder
 from raygrad.proto.errors import ConfigurationError, TypeMismatchError
 from raygrad.proto.operators.source import Iota
-from raygrad.proto.tensor import DType, Size
+from raygrad.proto.tensor import INTEGERS, DType, Size
 from raygrad.proto.value import Value
 
 from .elementwise import where
@@ -66,7 +66,7 @@ def arange(
     first, end = (0, start) if stop is None else (start, stop)
     if step == 0:
         raise ConfigurationError("arange needs a step other than 0")
-    whole = all(isinstance(n, int) for n in (first, end, step))
+    whole = all(isinstance(n, INTEGERS) for n in (first, end, step))
     kind = DType.of(dtype) if dtype is not None else DType.int64 if whole else DType.float32
     count = max(math.ceil((end - first) / step), 0)
     exact = DType.int64 if whole else DType.float64

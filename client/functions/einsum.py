@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from raygrad.proto.errors import TypeMismatchError
-from raygrad.proto.tensor import Shape, Size, merged
+from raygrad.proto.tensor import INTEGERS, Shape, Size, merged
 from raygrad.proto.value import Value, same_dtype
 
 from .diagonals import diagonal
@@ -38,9 +38,9 @@ def einsum(equation: str, *operands: Value) -> Value:
 
 def tensordot(a: Value, b: Value, axes: int | tuple[Sequence[int], Sequence[int]] = 2) -> Value:
     """The sum of products over pairs of axes: a number of them, last of a and first of b, or those listed."""
-    if isinstance(axes, int) and not 0 <= axes <= min(a.rank, b.rank):
+    if isinstance(axes, INTEGERS) and not 0 <= axes <= min(a.rank, b.rank):
         raise TypeMismatchError(f"tensordot cannot contract {axes} axes of {a.type} and {b.type}")
-    pairs = (range(a.rank - axes, a.rank), range(axes)) if isinstance(axes, int) else axes
+    pairs = (range(a.rank - axes, a.rank), range(axes)) if isinstance(axes, INTEGERS) else axes
     if len(pairs[0]) != len(pairs[1]):
         raise TypeMismatchError(f"tensordot needs as many axes of a as of b, got {axes}")
     first, second = [f"a{i}" for i in range(a.rank)], [f"b{i}" for i in range(b.rank)]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from raygrad.proto.errors import SizeError, TypeMismatchError
 from raygrad.proto.operators import indexing
+from raygrad.proto.tensor import INTEGERS
 from raygrad.proto.value import Value
 
 from .creation import places
@@ -43,7 +44,7 @@ def fold(
 
     `output` says how many spatial axes there are: a number stands for two of that size.
     """
-    sizes = (output, output) if isinstance(output, int) else tuple(output)
+    sizes = (output, output) if isinstance(output, INTEGERS) else tuple(output)
     count = len(sizes)
     sides = each(padding, count)
     padded = tuple(s + 2 * p for s, p in zip(sizes, sides, strict=True))

@@ -10,7 +10,7 @@ from raygrad.proto.operators.convolution import Conv
 from raygrad.proto.operators.indexing import Take
 from raygrad.proto.operators.pooling import AvgPool, MaxPool
 from raygrad.proto.operators.resampling import Resample
-from raygrad.proto.tensor import Size
+from raygrad.proto.tensor import INTEGERS, Size
 from raygrad.proto.value import Value
 
 from .creation import ones, places, zeros
@@ -244,7 +244,7 @@ def _gathered_back(indices: Value, spread: Value, x: Value, origins: Sequence[Va
 
 def _adaptive_sizes(x: Value, sizes: int | Sequence[int | None]) -> tuple[Size, ...]:
     count = spatial_rank(x)
-    given = [sizes] * count if isinstance(sizes, int) else [*sizes]
+    given = [sizes] * count if isinstance(sizes, INTEGERS) else [*sizes]
     if len(given) != count or any(s is not None and s < 1 for s in given):
         raise TypeMismatchError(f"{count} sizes of at least 1 are needed for {x.type}, got {sizes}")
     return tuple(length if s is None else s for s, length in zip(given, x.shape[2:], strict=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from raygrad.proto.errors import SizeError, TypeMismatchError
-from raygrad.proto.methods import Axes, axes_of
+from raygrad.proto.methods import Axes, axes_of, one_or_several
 from raygrad.proto.operators import shape
 from raygrad.proto.tensor import Shape, Size, merged
 from raygrad.proto.value import Value, same_dtype
@@ -28,7 +28,7 @@ def squeeze(x: Value, axes: Axes = None) -> Value:
 
 def unsqueeze(x: Value, axes: int | Sequence[int]) -> Value:
     """x with new axes of one element, at these places of the result."""
-    wanted = (axes,) if isinstance(axes, int) else tuple(axes)
+    wanted = one_or_several(axes)
     result = x.type.of_shape((*x.shape, *(1,) * len(wanted)))
     places, sizes = result.axes(wanted), iter(x.shape)
     return x.reshape([1 if a in places else next(sizes) for a in range(result.rank)])
@@ -56,7 +56,7 @@ def swapaxes(x: Value, first: int, second: int) -> Value:
 
 def moveaxis(x: Value, source: int | Sequence[int], target: int | Sequence[int]) -> Value:
     """x with axes moved to these places of the result, the others in their order."""
-    sources, targets = ((axes,) if isinstance(axes, int) else tuple(axes) for axes in (source, target))
+    sources, targets = one_or_several(source), one_or_several(target)
     if len(sources) != len(targets):
         raise TypeMismatchError(f"moveaxis needs as many places as axes, got {sources} and {targets}")
     moved = dict(zip((x.type.axis(a) for a in targets), (x.type.axis(a) for a in sources), strict=True))
@@ -75,7 +75,7 @@ def roll(x: Value, shift: int | Sequence[int], axes: int | Sequence[int] | None 
     """x with the elements moved `shift` places on along each axis, round its end (of x flattened)."""
     if axes is None:
         return roll(x.reshape((-1,)), shift, 0).reshape(x.shape)
-    along, shifts = ((v,) if isinstance(v, int) else tuple(v) for v in (axes, shift))
+    along, shifts = one_or_several(axes), one_or_several(shift)
     if len(shifts) != len(along):
         raise TypeMismatchError(f"roll needs as many shifts as axes, got {shifts} and {along}")
     for axis, by in zip(along, shifts, strict=True):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from raygrad.proto.errors import ConfigurationError, SizeError, TypeMismatchError
-from raygrad.proto.tensor import Size
+from raygrad.proto.tensor import INTEGERS, Size
 from raygrad.proto.value import Value
 
 PerAxis = int | Sequence[int]
@@ -79,7 +79,7 @@ def spatial_rank(x: Value) -> int:
 
 
 def each(number: PerAxis, count: int) -> tuple[int, ...]:
-    return (number,) * count if isinstance(number, int) else tuple(number)
+    return (number,) * count if isinstance(number, INTEGERS) else tuple(number)
 
 
 def sides_of(
@@ -88,9 +88,9 @@ def sides_of(
     """The padding as (before, after) of each axis."""
     if isinstance(padding, str):
         return _named_sides(padding, kernel, stride, dilation)
-    if isinstance(padding, int):
+    if isinstance(padding, INTEGERS):
         return ((padding, padding),) * len(kernel)
-    return tuple((p, p) if isinstance(p, int) else (p[0], p[1]) for p in padding)
+    return tuple((p, p) if isinstance(p, INTEGERS) else (p[0], p[1]) for p in padding)
 
 
 def _named_sides(

@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
-from ..attributes import bind_attributes
+from ..attributes import bind_attributes, python_numbers
 from ..errors import ArityError, TypeMismatchError
 from ..tensor import TensorType, check_size
 
@@ -49,6 +49,11 @@ class Operator:
         if cls.name in Operator.registry:
             raise TypeError(f"two operators are called {cls.name}")
         Operator.registry[cls.name] = cls
+
+    def __post_init__(self) -> None:
+        """Programs compute sizes and axes with NumPy: attributes hold Python's numbers only."""
+        for name, value in vars(self).items():
+            object.__setattr__(self, name, python_numbers(value))
 
     def infer(self, *args: Any, **kwargs: Any) -> Any:
         """The output type, or a tuple of them, of inputs of these types; typed errors otherwise."""
