@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from raygrad.proto.errors import TensorError
+from raygrad.workers.array_sum import Limb, Limbs
 from raygrad.workers.exact_sum import ExactSum
 from raygrad.workers.expansion import BLOCK
 from raygrad.workers.rounding import round_pair
@@ -339,6 +340,45 @@ def test_means_at_ties(numerator: int, divisor: int, exponent: int) -> None:
     total = exact([np.array([value]) for value in values])
     expected = rounded(sum(map(Fraction, values), Fraction(0)) / (2 * divisor), F64)
     assert total.round(Fraction(2 * divisor))[0] == expected
+
+
+@pytest.mark.parametrize("dtype", [dtype for dtype in FORMATS if dtype != F64], ids=str)
+@pytest.mark.parametrize("divisor", [3, -12, 0.3, Fraction(0.1) + Fraction(0.7), 1 + Fraction(1, 2**53)])
+@pytest.mark.parametrize("tail", [0.0, 2.0**-90, -0.225 * 2.0**-52])
+@pytest.mark.parametrize("normal", [True, False])
+def test_means_on_middles_and_next_to_them(
+    dtype: np.dtype[np.generic], divisor: float | Fraction, tail: float, normal: bool
+) -> None:
+    """Quotients at most a few units of float64 from where the rounding turns, on both sides of it."""
+    bits, lowest, _ = FORMATS[dtype]
+    odd = 2 * np.arange(100) + 1
+    normals = np.concatenate([1 + odd * 2.0**-bits, 2 - odd * 2.0**-bits])
+    middles = normals if normal else np.ldexp(odd, lowest - 1)
+    exact = [float(Fraction(middle) * Fraction(divisor)) for middle in middles.tolist()]
+    sums = np.concatenate([exact, np.nextafter(exact, -np.inf), np.nextafter(exact, np.inf)])
+    low = sums * tail
+    total = ExactSum(sums.shape, dtype)
+    total.absorb(Limbs(sums.shape, dtype, (Limb(0, 0, sums), Limb(0, 0, low)), None))
+    pairs = zip(sums.tolist(), low.tolist(), strict=True)
+    expected = [rounded((Fraction(a) + Fraction(b)) / Fraction(divisor), dtype) for a, b in pairs]
+    assert same_bits(total.round(Fraction(divisor)), np.array(expected).astype(dtype))
+
+
+@EVERY_DTYPE
+def test_a_mean_beyond_the_range_is_infinite(dtype: np.dtype[np.generic]) -> None:
+    """Also of sums that overflow float64."""
+    largest = np.finfo(np.float64).max
+    total = ExactSum((2,), dtype)
+    sums = np.array([largest, -largest])
+    total.absorb(Limbs(sums.shape, dtype, (Limb(0, 0, sums),), None))
+    assert same_bits(total.round(Fraction(3, 4)), np.array([np.inf, -np.inf]).astype(dtype))
+
+
+@EVERY_DTYPE
+def test_a_mean_of_zero_is_plus_zero(dtype: np.dtype[np.generic]) -> None:
+    total = exact([np.zeros(3, dtype), np.zeros(3, dtype)])
+    for divisor in (Fraction(3), Fraction(-3), Fraction(-(2**80) - 1)):
+        assert same_bits(total.round(divisor), np.zeros(3, dtype))
 
 
 @EVERY_DTYPE

@@ -6,7 +6,7 @@ included. An array is cut into blocks that fit the cache; each keeps the limbs t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -18,7 +18,7 @@ from .array_sum import ONE, ArraySum, Limb, Limbs
 from .expansion import BLOCK, Expansion, FloatArray, Scratch
 from .factor import LANE_BITS, Factor
 from .fixed_point import FixedPoint
-from .rounding import Format, divided_exactly, round_pair
+from .rounding import Format, divided_exactly, round_pair, round_quotient
 
 _NAN, _PLUS, _MINUS = 1, 2, 4  # flags of an element that met a NaN, +∞ or −∞
 
@@ -60,7 +60,7 @@ class ExactSum(ArraySum):
         """
         result = np.empty(self.size, self.dtype)
         for start, block in self._starts():
-            result[start : start + BLOCK] = block.round(divisor, self.dtype, self._format)
+            result[start : start + BLOCK] = block.round(divisor, self.dtype)
         return result.reshape(self.shape)
 
     def limbs(self) -> Limbs:
@@ -121,8 +121,8 @@ class _Block:
         """Each limb, with its lane."""
         return ((lane, limb) for lane, expansion in self._lanes.items() for limb in expansion.limbs)
 
-    def round(self, divisor: Fraction, dtype: np.dtype[np.generic], form: Format) -> Array:
-        rounded = self._round_finite(divisor, dtype, form)
+    def round(self, divisor: Fraction, dtype: np.dtype[np.generic]) -> Array:
+        rounded = self._round_finite(divisor, dtype)
         if self.specials is not None:
             flags = self.specials
             sign = -1.0 if divisor < 0 else 1.0
@@ -147,17 +147,36 @@ class _Block:
         self.mark(np.isnan(product) * _NAN | (product == np.inf) * _PLUS | (product == -np.inf) * _MINUS)
         values[special] = 0.0
 
-    def _round_finite(self, divisor: Fraction, dtype: np.dtype[np.generic], form: Format) -> Array:
+    def _round_finite(self, divisor: Fraction, dtype: np.dtype[np.generic]) -> Array:
         limbs = list(self.limbs()) or [(0, np.zeros(self._size))]
-        if len(limbs) <= 2 and all(lane == 0 for lane, _ in limbs):
-            scaled = [divided_exactly(limb, divisor) for _, limb in limbs]
-            if scaled[0] is not None and scaled[-1] is not None:
-                return round_pair(scaled[0], scaled[1] if len(scaled) == 2 else None, dtype)
-        fixed = FixedPoint([(limb, LANE_BITS * lane) for lane, limb in limbs])
-        if divisor != 1:
-            fixed.divide(divisor)
-        with np.errstate(over="ignore"):
-            return fixed.round(form).astype(dtype)
+        if len(limbs) > 2 or any(lane for lane, _ in limbs):
+            return _rounded_digits(limbs, divisor, dtype)
+        high, low = limbs[0][1], limbs[1][1] if len(limbs) == 2 else None
+        scaled = [divided_exactly(limb, divisor) for _, limb in limbs]
+        if scaled[0] is not None and scaled[-1] is not None:
+            return round_pair(scaled[0], None if low is None else scaled[1], dtype)
+        if dtype == np.float64 or not _is_ordinary(divisor):
+            return _rounded_digits(limbs, divisor, dtype)
+        rounded, doubtful = round_quotient(high, low, divisor, dtype)
+        if doubtful.size:
+            rounded[doubtful] = _rounded_digits([(0, limb[doubtful]) for _, limb in limbs], divisor, dtype)
+        return rounded
+
+
+def _is_ordinary(divisor: Fraction) -> bool:
+    """Whether it is a float64 far from the ends of the range, if rounded."""
+    return Fraction(1, 1 << 100) < abs(divisor) < 1 << 100
+
+
+def _rounded_digits(
+    limbs: Sequence[tuple[int, FloatArray]], divisor: Fraction, dtype: np.dtype[np.generic]
+) -> Array:
+    """The sum of limbs (lane, values), divided and rounded once: any number of them, at a price."""
+    fixed = FixedPoint([(limb, LANE_BITS * lane) for lane, limb in limbs])
+    if divisor != 1:
+        fixed.divide(divisor)
+    with np.errstate(over="ignore"):
+        return fixed.round(Format.of(dtype)).astype(dtype)
 
 
 def _frozen(values: Array) -> Array:

@@ -48,7 +48,7 @@ class FixedPoint:
         """Divide in place, exactly as far as a rounding can see; the divisor is dyadic and not zero."""
         power = divisor.denominator.bit_length() - 1
         odd_part = abs(divisor.numerator)
-        self._negative ^= divisor < 0
+        self._negative ^= (divisor < 0) & self._digits.any(axis=0)
         # A quotient that begins at or below digit 0 still needs a full window of bits.
         extra = -(-(_WINDOW + 2 + odd_part.bit_length()) // _DIGIT)
         self._digits = np.concatenate([np.zeros((extra, self._digits.shape[1]), np.int64), self._digits])

@@ -9,11 +9,13 @@ Transactions on Computers 57 (2008).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 
 import ml_dtypes
 import numpy as np
+import numpy.typing as npt
 
 from raygrad.proto.tensor import Array
 
@@ -46,6 +48,9 @@ _FORMATS = {
 _EXACT_RANGE = (2.0**-900, 2.0**900)
 """Magnitudes that scaling by a power of two up to 2**64 keeps exact, whatever their significand."""
 
+_QUOTIENT_ERROR = 8
+"""Units in the last place: more than what three roundings to float64 make (3)."""
+
 
 def divided_exactly(values: FloatArray, divisor: Fraction) -> FloatArray | None:
     """values / divisor if that needs no rounding: for powers of two, away from the ends of the range."""
@@ -58,6 +63,36 @@ def divided_exactly(values: FloatArray, divisor: Fraction) -> FloatArray | None:
     if magnitudes.size and not _EXACT_RANGE[0] < magnitudes.min() <= magnitudes.max() < _EXACT_RANGE[1]:
         return None
     return values * float(1 / divisor)
+
+
+def round_quotient(
+    high: FloatArray, low: FloatArray | None, divisor: Fraction, dtype: np.dtype[np.generic]
+) -> tuple[Array, npt.NDArray[np.intp]]:
+    """(high + low) / divisor, rounded once to a `dtype` narrower than float64; and where that is in doubt.
+
+    The quotient in float64 is so near to the true one that both round alike, unless the middle of two
+    neighbouring numbers of the dtype is as near. (Ziv, Fast evaluation of elementary mathematical functions
+    with correctly rounded last bit, ACM TOMS 17 (1991), decides so whether an approximation will do.)
+    """
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # what overflows is in doubt
+        total = high if low is None else high + low
+        quotient = total / float(divisor) + 0.0  # a zero is +0, by a negative divisor too
+        rounded = _narrow(quotient, dtype)
+    return rounded, np.flatnonzero(_in_doubt(quotient, Format.of(dtype)) & (total != 0.0))
+
+
+def _in_doubt(quotient: FloatArray, form: Format) -> npt.NDArray[np.bool_]:
+    """Where the error of a quotient reaches to the middle of two numbers of the format, or is not known.
+
+    Subnormal numbers lie as far apart as the smallest normal ones: all of them count.
+    """
+    cut = 53 - form.precision  # bits of a float64 that are rounded away; 100… is a middle
+    from_middle = quotient.view(np.int64) + (_QUOTIENT_ERROR - (1 << (cut - 1)))
+    beside = from_middle & ((1 << cut) - 1) <= 2 * _QUOTIENT_ERROR
+    magnitude = np.abs(quotient)
+    known = (magnitude >= math.ldexp(1.0, form.lowest_bit + form.precision)) & (magnitude < _EXACT_RANGE[1])
+    doubt: npt.NDArray[np.bool_] = beside | ~known
+    return doubt
 
 
 def round_pair(high: FloatArray, low: FloatArray | None, dtype: np.dtype[np.generic]) -> Array:
