@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from .errors import ConfigurationError
-from .tensor import Array
+from .tensor import INTEGERS, Array
 
 ACCUMULATIONS = ("exact", "fast")
 BACKENDS = ("auto", "numpy", "torch", "torch-cpu", "torch-cuda")
@@ -35,7 +35,7 @@ class SessionOptions:
             raise ConfigurationError(f"check must be 'finite' or empty, got {self.check!r}")
         for name in ("stages", "replicas"):
             value = getattr(self, name)
-            if value is not None and not (isinstance(value, int) and 1 <= value <= 1024):
+            if value is not None and not (isinstance(value, INTEGERS) and 1 <= value <= 1024):
                 raise ConfigurationError(f"{name} must be 1 to 1024, got {value!r}")
         if not 0 < self.lease_seconds <= 86400:
             raise ConfigurationError(f"lease_seconds must be within a day, got {self.lease_seconds}")

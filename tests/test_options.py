@@ -1,5 +1,6 @@
 """The options of a session on their way to a server."""
 
+import numpy as np
 import pytest
 
 from raygrad.proto.errors import ConfigurationError
@@ -16,3 +17,8 @@ def test_every_option_travels() -> None:
 def test_a_number_that_is_text_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="stages must be 1 to 1024, got '2'"):
         SessionOptions(stages="2")  # type: ignore[arg-type]
+
+
+def test_a_number_of_numpy_is_one() -> None:
+    options = SessionOptions(stages=np.int64(2), replicas=np.int32(3))  # type: ignore[arg-type]
+    assert options_from_message(options_to_message(options)) == options
