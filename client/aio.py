@@ -21,6 +21,7 @@ from typing import Self, TypeVar, Unpack
 from raygrad.proto.builder import Builder, graph_of
 from raygrad.proto.errors import DeadlineError, RaygradError, SessionNotFoundError, UnavailableError
 from raygrad.proto.graph import Graph
+from raygrad.proto.identity import checked_expect, checked_index, checked_weight
 from raygrad.proto.messages import (
     ForwardResult,
     Gradients,
@@ -31,7 +32,7 @@ from raygrad.proto.messages import (
 )
 from raygrad.proto.tensor import Array
 
-from .arrays import Feeds, Types
+from .arrays import Feeds, Types, listed
 from .connect import TIMEOUT, opened
 from .options import Options
 from .progress import acounted
@@ -43,13 +44,16 @@ Batches = Iterable[MiniBatch | Feeds] | AsyncIterable[MiniBatch | Feeds]
 
 
 class Session:
-    """One graph on the workers; every method is that of the blocking `Session`. Belongs to one event loop."""
+    """One graph on the workers; every method is that of the blocking `Session`. Belongs to one event loop.
+
+    A call has returned when it was awaited: until then the arrays that it was given must not change.
+    """
 
     def __init__(self, transport: Transport, graph: Graph, timeout: float | None) -> None:
         self.graph = graph
         self.timeout = timeout
         self._other_side = transport
-        self._types = Types(graph)
+        self._types = Types(graph, copies=transport.keeps)
         self._closed = False
 
     @property
@@ -76,17 +80,17 @@ class Session:
         self, feeds: Feeds, *, keep: bool = False, index: int | None = None, weight: float = 1.0
     ) -> ForwardResult:
         """The named outputs; with `keep`, a lease on the activations."""
-        arrays = self._types.feeds(feeds)
+        arrays, identity, factor = self._types.feeds(feeds), checked_index(index), checked_weight(weight)
         return await self._call(
-            "forward", lambda: self._transport.forward(arrays, keep=keep, index=index, weight=weight)
+            "forward", lambda: self._transport.forward(arrays, keep=keep, index=identity, weight=factor)
         )
 
     async def backward(
         self, lease: str, cotangents: Feeds | None = None, input_gradients: Sequence[str] = ()
     ) -> Mapping[str, Array]:
         """The backward pass of a lease; the gradients of the inputs asked for."""
-        given = self._types.cotangents(cotangents)
-        return await self._call("backward", lambda: self._transport.backward(lease, given, input_gradients))
+        given, wanted = self._types.cotangents(cotangents), listed(input_gradients)
+        return await self._call("backward", lambda: self._transport.backward(lease, given, wanted))
 
     async def release(self, lease: str) -> None:
         """End a lease without a backward pass."""
@@ -139,8 +143,9 @@ class Session:
         self, *, mean: bool = False, keep_open: bool = False, expect: int | Collection[int] | None = None
     ) -> Gradients:
         """The sum over the step's mini-batches of weight · gradient, by parameter: a mapping."""
+        wanted = checked_expect(expect)
         return await self._call(
-            "gradients", lambda: self._transport.gradients(expect=expect, mean=mean, keep_open=keep_open)
+            "gradients", lambda: self._transport.gradients(expect=wanted, mean=mean, keep_open=keep_open)
         )
 
     async def plan(self, sizes: Mapping[str, int] | None = None) -> PlanSummary:

@@ -2,39 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from raygrad.proto.errors import TensorError
+from raygrad.proto.errors import RaygradError, TensorError
+from raygrad.proto.given import plain
 from raygrad.proto.graph import Graph
 from raygrad.proto.messages import MiniBatch
 from raygrad.proto.tensor import Array, TensorType
 
 Feeds = Mapping[str, Any]
-"""Tensors by name: NumPy arrays, whose dtype must fit; numbers and lists take the dtype that is declared."""
+"""Tensors by name: arrays, whose dtype must fit; numbers and lists take the dtype that is declared."""
 
 
 class Types:
-    """The declared types of a graph's tensors, and what a program gives made into arrays of them."""
+    """The declared types of a graph's tensors, and what a program gives made into plain arrays of them.
 
-    def __init__(self, graph: Graph) -> None:
+    With `copies`, the arrays are the session's own and read-only, since it holds on to them beyond the call.
+    Without, they may lie in the program's memory: they are for sending away within the call.
+    """
+
+    def __init__(self, graph: Graph, *, copies: bool) -> None:
+        self._copies = copies
         self._inputs = _types(graph, "inputs")
         self._tensors = _types(graph, "parameters") | _types(graph, "buffers")
         self._outputs = {name: graph.type(ref) for name, ref in graph.outputs.items()}
 
     def feeds(self, given: Feeds) -> dict[str, Array]:
         """Inputs of a mini-batch."""
-        return _arrays(self._inputs, given)
+        return self._arrays(self._inputs, given)
 
     def tensors(self, given: Feeds) -> dict[str, Array]:
         """Parameters and buffers."""
-        return _arrays(self._tensors, given)
+        return self._arrays(self._tensors, given)
 
     def cotangents(self, given: Feeds | None) -> dict[str, Array] | None:
         """Cotangents of outputs; `None` stays `None`."""
-        return None if given is None else _arrays(self._outputs, given)
+        return None if given is None else self._arrays(self._outputs, given)
 
     def mini_batch(self, given: MiniBatch | Feeds) -> MiniBatch:
         """A mini-batch of arrays."""
@@ -45,30 +49,42 @@ class Types:
             return MiniBatch(self.feeds(given.feeds), given.index, given.weight)
         return MiniBatch(self.feeds(given))
 
+    def _arrays(self, types: Mapping[str, TensorType], given: Feeds) -> dict[str, Array]:
+        if not isinstance(given, Mapping):
+            raise TensorError(f"tensors are given as a mapping by name, got {type(given).__name__}")
+        return {name: self._array(name, types.get(name), value) for name, value in given.items()}
+
+    def _array(self, name: str, declared: TensorType | None, value: Any) -> Array:
+        """Arrays keep their dtype, so that a wrong one is seen; numbers and lists have none of their own."""
+        dtype = None if declared is None or hasattr(value, "dtype") else declared.dtype.numpy
+        try:
+            array = plain(value, dtype, copy=self._copies)
+        except RaygradError as exc:
+            raise exc.at(name) from None
+        except (
+            TypeError,
+            ValueError,
+            RuntimeError,
+        ) as exc:  # a ragged list, a text, a tensor that needs `detach`
+            raise TensorError(f"{name!r} does not make an array: {exc}", node=name) from exc
+        if self._copies:
+            array.flags.writeable = False
+        return array
+
 
 def _types(graph: Graph, kind: str) -> dict[str, TensorType]:
     return {name: node.types[0] for name, node in getattr(graph, kind).items()}
 
 
-def _arrays(types: Mapping[str, TensorType], given: Feeds) -> dict[str, Array]:
-    if not isinstance(given, Mapping):
-        raise TensorError(f"tensors are given as a mapping by name, got {type(given).__name__}")
-    return {name: _array(name, types.get(name), value) for name, value in given.items()}
-
-
-def _array(name: str, declared: TensorType | None, value: Any) -> Array:
-    """Arrays keep their dtype, so that a wrong one is seen; numbers and lists have none of their own."""
+def own(array: Array) -> Array:
+    """A received array as the caller's own, to be written to; copied if it lies in a message."""
     try:
-        return _as_array(declared, value)
-    except (
-        TypeError,
-        ValueError,
-        RuntimeError,
-    ) as exc:  # a ragged list, a text, a tensor that needs `detach`
-        raise TensorError(f"{name!r} does not make an array: {exc}", node=name) from exc
+        array.flags.writeable = True
+    except ValueError:  # the memory is that of bytes
+        return array.copy()
+    return array
 
 
-def _as_array(declared: TensorType | None, value: Any) -> Array:
-    if declared is None or hasattr(value, "dtype"):
-        return np.asarray(value)
-    return np.asarray(value, dtype=declared.dtype.numpy)
+def listed(names: Sequence[str] | str) -> tuple[str, ...]:
+    """Names of tensors; one by itself is a list of one."""
+    return (names,) if isinstance(names, str) else tuple(names)

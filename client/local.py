@@ -28,6 +28,7 @@ class InProcess:
     """A session of a scheduler in this process, which ends with it. Calls do their work at once."""
 
     inline = True
+    keeps = True
 
     def __init__(self, session: domain.Session, scheduler: Scheduler) -> None:
         self.id = session.id

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from raygrad.proto.errors import ConfigurationError
+from raygrad.proto.given import plain
 from raygrad.proto.tensor import Array
 
 Floats = np.ndarray[Any, np.dtype[np.floating[Any]]]
@@ -33,7 +34,7 @@ class Optimizer:
         if not rate > 0:
             raise ConfigurationError(f"a learning rate is positive, got {rate}")
         self.rate = rate
-        self.parameters: dict[str, Floats] = {name: np.array(p) for name, p in parameters.items()}
+        self.parameters: dict[str, Any] = {name: plain(p, copy=True) for name, p in parameters.items()}
 
     def step(self, gradients: Mapping[str, Array]) -> None:
         """Move the parameters that have a gradient, in place."""

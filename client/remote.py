@@ -31,7 +31,7 @@ from raygrad.proto.v1.values import (
 from raygrad.proto.wire import PIECE_BYTES
 
 from .transport import Link, replies, start
-from .uplink import Uplink
+from .uplink import Uplink, received
 
 
 class Remote:
@@ -41,6 +41,7 @@ class Remote:
     """
 
     inline = False
+    keeps = False  # what has an effect is packed before a call returns
 
     def __init__(self, link: Link, session: str) -> None:
         self.id = session
@@ -88,11 +89,13 @@ class Remote:
 
     def step_batch(self, batch: MiniBatch, step: int | None = None) -> Future[StepResult]:
         """Forward and backward of a mini-batch, pipelined with those before."""
-        return start(self._step_batch(batch, step))
+        return start(self._step_batch(list(pack(batch.feeds)), batch, step))
 
-    async def _step_batch(self, batch: MiniBatch, step: int | None) -> StepResult:
-        named = MiniBatch(batch.feeds, self._index(batch.index), batch.weight)
-        result = await self._uplink.send(named, self._step if step is None else step)
+    async def _step_batch(self, feeds: list[pb.Tensors], batch: MiniBatch, step: int | None) -> StepResult:
+        identity = batch_to_message(
+            self._index(batch.index), batch.weight, self._step if step is None else step
+        )
+        result = await self._uplink.send(identity, feeds)
         self._learn(result.step)
         return result
 
@@ -121,10 +124,10 @@ class Remote:
         step: int | None = None,
     ) -> Future[ForwardResult]:
         """The outputs of a mini-batch; with `keep`, a lease on its activations."""
-        return start(self._forward(feeds, keep, index, weight, step))
+        return start(self._forward(list(pack(feeds)), keep, index, weight, step))
 
     async def _forward(
-        self, feeds: Mapping[str, Array], keep: bool, index: int | None, weight: float, step: int | None
+        self, feeds: list[pb.Tensors], keep: bool, index: int | None, weight: float, step: int | None
     ) -> ForwardResult:
         head = pb.ForwardRequest(session_id=self.id, keep=keep)
         if keep:
@@ -132,7 +135,7 @@ class Remote:
             head.mini_batch.CopyFrom(identity)
 
         def requests() -> Iterator[pb.ForwardRequest]:
-            return _headed(head, (pb.ForwardRequest(feeds=part) for part in pack(feeds)))
+            return _headed(head, (pb.ForwardRequest(feeds=part) for part in feeds))
 
         first, outputs = await self._collect("Forward", requests, lambda reply: reply.outputs)
         if not keep:
@@ -147,17 +150,17 @@ class Remote:
         input_gradients: Sequence[str] = (),
     ) -> Future[Mapping[str, Array]]:
         """The backward pass of a lease; the gradients of the inputs asked for."""
-        return start(self._backward(lease, cotangents or {}, input_gradients))
+        return start(self._backward(lease, list(pack(cotangents or {})), input_gradients))
 
     async def _backward(
-        self, lease: str, cotangents: Mapping[str, Array], input_gradients: Sequence[str]
+        self, lease: str, cotangents: list[pb.Tensors], input_gradients: Sequence[str]
     ) -> Mapping[str, Array]:
         head = pb.BackwardRequest(
             session_id=self.id, request_id=uuid.uuid4().hex, lease=lease, input_gradients=input_gradients
         )
 
         def requests() -> Iterator[pb.BackwardRequest]:
-            return _headed(head, (pb.BackwardRequest(cotangents=part) for part in pack(cotangents)))
+            return _headed(head, (pb.BackwardRequest(cotangents=part) for part in cotangents))
 
         _, found = await self._collect("Backward", requests, lambda reply: reply.input_gradients)
         return found
@@ -238,7 +241,7 @@ class Remote:
                 async for reply in stream:
                     first = reply if first is None else first
                     unpacker.add(tensors_of(reply))
-            return first, unpacker.finish()
+            return first, received(unpacker)
 
         return await self._link.call(attempt)
 

@@ -21,10 +21,11 @@ from typing import Protocol, Self, TypeVar
 
 from raygrad.proto.errors import DeadlineError, RaygradError, SessionNotFoundError, UnavailableError
 from raygrad.proto.graph import Graph
+from raygrad.proto.identity import checked_expect, checked_index, checked_weight
 from raygrad.proto.messages import ForwardResult, Gradients, MiniBatch, PlanSummary, StepResult
 from raygrad.proto.tensor import Array
 
-from .arrays import Feeds, Types
+from .arrays import Feeds, Types, listed
 from .progress import counted
 
 T = TypeVar("T")
@@ -38,6 +39,7 @@ class Transport(Protocol):
 
     id: str
     inline: bool  # whether calls do their work before they return
+    keeps: bool  # whether it holds on to the arrays that it is given, beyond the call
 
     def put(self, tensors: Mapping[str, Array]) -> Future[None]: ...
 
@@ -85,13 +87,16 @@ class Session:
 
     Methods wait for their result and raise the `RaygradError` that says what was wrong; the session
     stays usable. After `timeout` seconds without a result they raise `DeadlineError`. Thread-safe.
+
+    What was handed in may be changed as soon as the call has returned (an item of an iterator: as soon as the
+    next one is asked for), and what came out belongs to the caller, to be written to as well.
     """
 
     def __init__(self, transport: Transport, graph: Graph, timeout: float | None) -> None:
         self.graph = graph
         self.timeout = timeout
         self._other_side = transport
-        self._types = Types(graph)
+        self._types = Types(graph, copies=transport.keeps)
         self._closed = False
 
     @property
@@ -128,8 +133,9 @@ class Session:
         With `keep`, the activations stay on the workers under `lease`, for `backward`, and the
         mini-batch belongs to the step under `index`. Without, it is an evaluation.
         """
-        arrays = self._types.feeds(feeds)
-        return self._wait(self._transport.forward(arrays, keep=keep, index=index, weight=weight), "forward")
+        arrays, identity = self._types.feeds(feeds), checked_index(index)
+        forward = self._transport.forward(arrays, keep=keep, index=identity, weight=checked_weight(weight))
+        return self._wait(forward, "forward")
 
     def backward(
         self, lease: str, cotangents: Feeds | None = None, input_gradients: Sequence[str] = ()
@@ -141,7 +147,7 @@ class Session:
         `input_gradients` names. Raises `LeaseError` for a lease that had its backward pass.
         """
         given = self._types.cotangents(cotangents)
-        return self._wait(self._transport.backward(lease, given, input_gradients), "backward")
+        return self._wait(self._transport.backward(lease, given, listed(input_gradients)), "backward")
 
     def release(self, lease: str) -> None:
         """End a lease without a backward pass; its mini-batch leaves the step."""
@@ -186,8 +192,9 @@ class Session:
         closed, unless `keep_open`, and the next mini-batch begins another. With `expect` (how many
         mini-batches, or which indices), another set is an `IncompleteStepError`.
         """
+        wanted = checked_expect(expect)
         return self._wait(
-            self._transport.gradients(expect=expect, mean=mean, keep_open=keep_open), "gradients"
+            self._transport.gradients(expect=wanted, mean=mean, keep_open=keep_open), "gradients"
         )
 
     def plan(self, sizes: Mapping[str, int] | None = None) -> PlanSummary:
@@ -286,7 +293,7 @@ class _Feeder:
         with self._lock:
             if self._stopped:
                 return False
-            future = self._transport.step_batch(batch)
+            future = self._transport.step_batch(batch)  # takes what is in the arrays before it returns
             self._unsettled.add(future)
             self._submitted.put(future)
             return True

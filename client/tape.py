@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from raygrad.proto.builder import Builder
 from raygrad.proto.errors import GraphError, RaygradError, TensorError
+from raygrad.proto.given import plain
 from raygrad.proto.graph import Graph, Node, Ref, title_of
 from raygrad.proto.operators.base import Operator
 from raygrad.proto.tensor import Array, DType, TensorType
@@ -136,8 +137,7 @@ class Tape(Builder):
 def _array(value: npt.ArrayLike, dtype: npt.DTypeLike | DType | None) -> Array:
     """A read-only copy of what the program gave; `TensorError` if that makes no array of numbers."""
     try:
-        array = np.array(value, dtype=None if dtype is None else DType.of(dtype).numpy, order="C")
-        array = array.astype(array.dtype.newbyteorder("="), copy=False)
+        array = plain(value, None if dtype is None else DType.of(dtype).numpy, copy=True)
     except (TypeError, ValueError) as exc:
         raise TensorError(f"this does not make a tensor: {exc}") from exc
     if dtype is None and not hasattr(value, "dtype") and array.dtype == np.float64:

@@ -9,16 +9,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
 from raygrad.proto.errors import RaygradError, UnavailableError
-from raygrad.proto.messages import MiniBatch, StepResult
+from raygrad.proto.messages import StepResult
+from raygrad.proto.tensor import Array
 from raygrad.proto.v1 import raygrad_pb2 as pb
 from raygrad.proto.v1.status import from_message
-from raygrad.proto.v1.tensors import Unpacker, pack
-from raygrad.proto.v1.values import batch_to_message
+from raygrad.proto.v1.tensors import Unpacker
 
+from .arrays import own
 from .transport import Link, delays, replies
 
 
@@ -38,7 +39,7 @@ class _Sent:
         if not self.outputs.add(reply.outputs):
             return False
         if not self.answer.done():
-            self.answer.set_result(StepResult(reply.step, reply.index, self.outputs.finish()))
+            self.answer.set_result(StepResult(reply.step, reply.index, received(self.outputs)))
         return True
 
     def fail(self, error: BaseException) -> None:
@@ -61,9 +62,9 @@ class Uplink:
         self._progress = 0.0  # when the server was last heard of
         self._epoch = 0  # which stream is open: those before write nothing any more
 
-    async def send(self, batch: MiniBatch, step: int | None) -> StepResult:
+    async def send(self, identity: pb.MiniBatch, feeds: Sequence[pb.Tensors]) -> StepResult:
         """The answer to a mini-batch, whose index must be given. Those sent in parallel are pipelined."""
-        messages = _messages(self._session, batch, step)
+        messages = _messages(self._session, identity, feeds)
         sent = _Sent(messages, asyncio.get_running_loop().create_future())
         self._queue.append(sent)
         self._room.clear()
@@ -157,8 +158,13 @@ class Uplink:
         self._room.set()
 
 
-def _messages(session: str, batch: MiniBatch, step: int | None) -> list[pb.AccumulateRequest]:
-    requests = [pb.AccumulateRequest(feeds=part) for part in pack(batch.feeds)]
-    requests[0].session_id = session
-    requests[0].mini_batch.CopyFrom(batch_to_message(batch.index, batch.weight, step))
-    return requests
+def _messages(
+    session: str, identity: pb.MiniBatch, feeds: Sequence[pb.Tensors]
+) -> list[pb.AccumulateRequest]:
+    first = pb.AccumulateRequest(session_id=session, mini_batch=identity, feeds=feeds[0])
+    return [first, *(pb.AccumulateRequest(feeds=part) for part in feeds[1:])]
+
+
+def received(unpacker: Unpacker) -> dict[str, Array]:
+    """What an answer brought, as the caller's own arrays."""
+    return {name: own(array) for name, array in unpacker.finish().items()}

@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from .attributes import to_plain
 from .errors import GraphError, InvalidReferenceError, RaygradError, SizeError
+from .given import plain
 from .graph import Graph, Node, Ref, label_of, title_of
 from .operators.base import Operator
 from .operators.random import Random, RandomKey
@@ -64,7 +65,7 @@ class Builder:
 
     def constant(self, value: npt.ArrayLike, dtype: npt.DTypeLike | DType | None = None) -> Value:
         """A constant of at most 4 KiB. Python floats become float32 unless `dtype` says otherwise."""
-        array = np.asarray(value, dtype=DType.of(dtype).numpy if dtype is not None else None)
+        array = plain(value, DType.of(dtype).numpy if dtype is not None else None)
         if dtype is None and not isinstance(value, (np.ndarray, np.generic)) and array.dtype == np.float64:
             array = array.astype(np.float32)
         return self.add(Constant.of(array))[0]

@@ -11,6 +11,7 @@ import numpy as np
 
 from . import coordinates
 from .errors import SizeError, TypeMismatchError
+from .given import plain
 from .operators.shape import Slice
 from .tensor import Array, DType, Size, TensorType
 from .value import Value
@@ -50,7 +51,7 @@ def _lifted(value: Value, item: Item) -> Item:
     if isinstance(item, list) and not item:  # no indices: as an array it would be of float64
         return value.builder.constant(item, DType.int64)
     try:
-        return value.builder.constant(np.asarray(item))
+        return value.builder.constant(plain(item))
     except ValueError as exc:
         raise TypeMismatchError(f"{item} is no array to index {value.type} with: {exc}") from exc
 

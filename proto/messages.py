@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from .errors import ConfigurationError
+from .identity import checked_index, checked_weight
 from .tensor import INTEGERS, Array
 
 ACCUMULATIONS = ("exact", "fast")
@@ -47,11 +49,18 @@ class SessionOptions:
 
 @dataclass(frozen=True)
 class MiniBatch:
-    """One set of inputs of a step. `index` is its identity, `weight` multiplies its gradients."""
+    """One set of inputs of a step. `index` is its identity, `weight` multiplies its gradients.
+
+    Raises `ConfigurationError` for an index that is no integer of 64 bits, a weight that is no finite number.
+    """
 
     feeds: Mapping[str, Array]
     index: int | None = None  # given out in order of arrival when absent
     weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "index", checked_index(self.index))
+        object.__setattr__(self, "weight", checked_weight(self.weight))
 
 
 @dataclass(frozen=True)
@@ -71,6 +80,13 @@ class ForwardResult:
     lease: str = ""
     step: int = -1
     index: int = -1
+
+
+def copied(result: Any) -> Any:
+    """A result whose arrays belong to whoever gets it: who answers keeps some, to answer again."""
+    if isinstance(result, (StepResult, ForwardResult)):
+        return replace(result, outputs=copied(result.outputs))
+    return {name: a.copy() for name, a in result.items()} if isinstance(result, dict) else result
 
 
 @dataclass(frozen=True, eq=False)

@@ -62,6 +62,8 @@ class Dispatcher:
         batch.start(self.machine.attempts, replica.number, adds)
         self.machine.attempts += 1
         replica.active[batch.index] = batch
+        if not any(plan.segments for plan in batch.plans):
+            self.machine.complete_if_finished(batch)  # nothing to compute: no reply will come to say so
         return True
 
     def _submit_one(self, replica: Replica, limits: Sequence[int]) -> bool:

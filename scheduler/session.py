@@ -17,6 +17,7 @@ import numpy as np
 
 from raygrad.proto.errors import RaygradError, words
 from raygrad.proto.graph import Graph
+from raygrad.proto.identity import checked_expect
 from raygrad.proto.messages import (
     ForwardResult,
     Gradients,
@@ -24,6 +25,7 @@ from raygrad.proto.messages import (
     PlanSummary,
     SessionOptions,
     StepResult,
+    copied,
 )
 from raygrad.proto.plan import Mode, Plan, PlanKey
 from raygrad.proto.tensor import Array, TensorType
@@ -53,7 +55,6 @@ from .signature import Signature
 if TYPE_CHECKING:
     from .scheduler import Scheduler
 
-
 SessionEvent = Event | Closed | Machine
 
 
@@ -72,6 +73,7 @@ class Session:
         self._promises = Promises(id, lambda token: scheduler.post(id, Cancelled(token)))
         self._taken: Deliver | None = None
         self._started = False
+        self._out: Callable[[Any], Any] = copied if scheduler.cluster.inline else lambda result: result
         self._room = Room(self._has_room)
         self._order = InOrder(None if scheduler.cluster.inline else scheduler.planning, self._room.offer)
         self._used = scheduler.cluster.clock()  # when it was last asked for something, or answered
@@ -90,7 +92,7 @@ class Session:
     def get(self) -> Mapping[str, Array]:
         """Parameters and buffers as they were last put."""
         self._use()
-        return dict(self._tensors)
+        return dict(self._out(dict(self._tensors)))
 
     # -- mini-batches -------------------------------------------------------------------------
 
@@ -98,10 +100,8 @@ class Session:
         """Forward, backward and one contribution to the step's gradients."""
         return self._planned(
             Mode.STEP,
-            lambda: self._signature.check_step_batch(batch.feeds, batch.weight),
-            lambda token, plan: Received(
-                token, plan, dict(batch.feeds), batch.index, step, float(batch.weight)
-            ),
+            lambda: self._signature.check_step_batch(batch.feeds),
+            lambda token, plan: Received(token, plan, dict(batch.feeds), batch.index, step, batch.weight),
             seeded=(self.options.loss,),
         )
 
@@ -115,10 +115,11 @@ class Session:
         step: int | None = None,
     ) -> Future[ForwardResult]:
         """The outputs; with `keep`, the activations stay under a lease, and the mini-batch joins the step."""
+        batch = MiniBatch(feeds, index, weight)
         return self._planned(
             Mode.FORWARD if keep else Mode.EVALUATE,
-            lambda: self._signature.check_batch(feeds, weight),
-            lambda token, plan: Received(token, plan, dict(feeds), index, step, float(weight)),
+            lambda: self._signature.check_batch(batch.feeds),
+            lambda token, plan: Received(token, plan, dict(batch.feeds), batch.index, step, batch.weight),
         )
 
     def backward(
@@ -164,7 +165,7 @@ class Session:
         taken = self._taken
         if step is not None and taken is not None and taken.step == step:
             return compute(self._merging, lambda: self._merge(taken, mean))
-        wanted = expect if expect is None or isinstance(expect, int) else frozenset(expect)
+        wanted = checked_expect(expect)
         delivered: Future[Deliver] = self._request(
             lambda token: GradientsRequested(token, step, wanted, keep_open, mean)
         )
@@ -303,7 +304,7 @@ class Session:
         for command in commands:
             if isinstance(command, Answer):
                 self._use()
-                self._promises.settle(command.token, command.result, command.error)
+                self._promises.settle(command.token, self._out(command.result), command.error)
             elif isinstance(command, Deliver):
                 self._use()
                 self._taken = command if not command.keep_open else self._taken

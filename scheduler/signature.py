@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -29,19 +28,17 @@ class Signature:
         """Some parameters and buffers, each of its type; typed errors otherwise."""
         check_some(self.tensors, tensors)
 
-    def check_batch(self, feeds: Mapping[str, Array], weight: float) -> dict[str, int]:
-        """The sizes that a mini-batch binds; typed errors if it does not fit, or its weight is not finite."""
-        if not math.isfinite(weight):
-            raise ConfigurationError(f"a mini-batch's weight must be finite, got {weight}")
+    def check_batch(self, feeds: Mapping[str, Array]) -> dict[str, int]:
+        """The sizes that a mini-batch binds; typed errors if it does not fit."""
         return check_feed(self.feeds, feeds)
 
-    def check_step_batch(self, feeds: Mapping[str, Array], weight: float) -> dict[str, int]:
+    def check_step_batch(self, feeds: Mapping[str, Array]) -> dict[str, int]:
         """`check_batch`, and `MissingTensorError` if there is no loss to start the backward pass from."""
         if self.loss_type is None:
             raise MissingTensorError(
                 f"there is no scalar output {self.loss!r} to start the backward pass from"
             )
-        return self.check_batch(feeds, weight)
+        return self.check_batch(feeds)
 
     def check_cotangents(self, outputs: Mapping[str, TensorType], given: Mapping[str, Array]) -> None:
         """Cotangents of at least one output, each of its output's type; typed errors otherwise."""

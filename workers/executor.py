@@ -33,7 +33,7 @@ Bundle = tuple[Array, ...]
 @dataclass
 class _Session:
     setup: Setup
-    parameters: dict[str, Tensor] = field(default_factory=dict)
+    parameters: dict[str, Tensor | RaygradError] = field(default_factory=dict)
     programs: dict[tuple[str, int], Program | RaygradError] = field(default_factory=dict)
     accumulators: dict[int, Accumulator] = field(default_factory=dict)  # by step
     keeping: set[str] = field(default_factory=set)  # plans whose activations stay, under a lease
@@ -96,7 +96,14 @@ class Executor:
         """Take new values of parameters and buffers."""
         state = self._state(session)
         with self.backend.scope():
-            state.parameters.update({name: self.backend.from_host(a) for name, a in tensors.items()})
+            state.parameters.update({name: self._taken(name, a) for name, a in tensors.items()})
+
+    def _taken(self, name: str, array: Array) -> Tensor | RaygradError:
+        """A tensor of the backend. What cannot be taken fails those that read it; the worker goes on."""
+        try:
+            return self.backend.from_host(array)
+        except Exception as exc:
+            return KernelError(f"the worker cannot take {name!r}: {words(exc)}", node=name)
 
     # -- running ------------------------------------------------------------------------------
 
@@ -149,10 +156,12 @@ class Executor:
         return slots
 
     def _parameter(self, state: _Session, name: str) -> Tensor:
-        try:
-            return state.parameters[name]
-        except KeyError:
-            raise StepError(f"parameter or buffer {name!r} has not reached this worker") from None
+        found = state.parameters.get(name)
+        if found is None:
+            raise StepError(f"parameter or buffer {name!r} has not reached this worker")
+        if isinstance(found, RaygradError):
+            raise found
+        return found
 
     def _import(self, program: Program, ref: Ref, array: Array) -> Tensor:
         layout: Layout = program.layout(ref)

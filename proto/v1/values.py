@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from ..errors import ConfigurationError
 from ..messages import MiniBatch, PlanSummary, ServerInfo, SessionOptions
 from ..tensor import Array
 from . import raygrad_pb2 as pb
-
-LARGEST_SIZE = 2**64 - 1
 
 
 def options_to_message(options: SessionOptions) -> pb.SessionOptions:
@@ -45,9 +42,6 @@ def options_from_message(message: pb.SessionOptions) -> SessionOptions:
 
 def batch_to_message(index: int | None, weight: float, step: int | None) -> pb.MiniBatch:
     """The identity and weight of a mini-batch; its feeds travel beside it."""
-    for name, value in (("index", index), ("step", step)):
-        if value is not None and not 0 <= value <= LARGEST_SIZE:
-            raise ConfigurationError(f"the {name} of a mini-batch must be 0 to 2⁶⁴ − 1, got {value}")
     return pb.MiniBatch(index=index, weight=weight, step=step)
 
 

@@ -63,7 +63,7 @@ class _Crossings:
         """Bytes over each cut, rightward and leftward."""
         right, left = np.zeros(self.cuts + 1, np.int64), np.zeros(self.cuts + 1, np.int64)
         for ref, (first, last) in self._reach().items():
-            made, nbytes = self.position[self.graph[ref.node].home], self.graph.type(ref).nbytes
+            made, nbytes = self._at(ref.node), self.graph.type(ref).nbytes
             right[made : max(made, last)] += nbytes
             left[min(made, first) : made] += nbytes
         return tuple(right[: self.cuts].tolist()), tuple(left[: self.cuts].tolist())
@@ -77,7 +77,7 @@ class _Crossings:
         for node in reversed(self.graph.nodes):
             if node.operator.source:
                 continue
-            span = self._span(node.id, reach) if node.operator.free else (self.position[node.home],) * 2
+            span = self._span(node.id, reach) if node.operator.free else (self._at(node.id),) * 2
             for ref in node.inputs:
                 known = reach.get(ref, span)
                 reach[ref] = (min(known[0], span[0]), max(known[1], span[1]))
@@ -85,8 +85,11 @@ class _Crossings:
         return {ref: reach[ref] for ref in sent}
 
     def _span(self, free: int, reach: Mapping[Ref, tuple[int, int]]) -> tuple[int, int]:
-        at = self.position[self.graph[free].home]
-        return reach.get(Ref(free), (at, at))
+        return reach.get(Ref(free), (self._at(free),) * 2)
+
+    def _at(self, node: int) -> int:
+        """The position of a node; the first for one at home with a source that no node reads (`stage_of`)."""
+        return self.position.get(self.graph[node].home, 0)
 
     def _collected(self, graph: Graph, gradients: Mapping[str, Ref]) -> dict[Ref, int]:
         """Where the gradients are added up: beside the first reader of each parameter."""

@@ -15,6 +15,7 @@ from raygrad.proto.errors import (
     TensorShapeError,
     UnexpectedTensorError,
 )
+from raygrad.proto.given import plain
 from raygrad.proto.graph import Graph, Ref
 from raygrad.proto.limits import check_bound
 from raygrad.proto.tensor import Array, DType, Size, bind_size, names_in
@@ -161,7 +162,7 @@ def _dtype(info: onnx.ValueInfoProto) -> DType:
 
 def _static(info: onnx.ValueInfoProto, value: npt.ArrayLike) -> Array:
     """The value of a static input, which must be of its declared type."""
-    array, dtype = np.asarray(value), _dtype(info)
+    array, dtype = plain(value), _dtype(info)
     if not isinstance(value, (np.ndarray, np.generic)):
         array = array.astype(dtype.numpy)
     if array.dtype != dtype.numpy:

@@ -1,0 +1,42 @@
+"""What programs give as tensors, made into plain arrays: dense, aligned, in this machine's byte order.
+
+Whatever kernels, messages and documents get has passed here, so that none of them meets an array of another
+kind: big-endian, strided, between two elements, of a subclass.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import TensorError
+from .tensor import Array
+
+_NESTED = (list, tuple)
+
+
+def plain(value: Any, dtype: npt.DTypeLike | None = None, *, copy: bool = False) -> Array:
+    """`value` as a plain array, in its own memory where that is possible unless `copy` is wanted.
+
+    Raises `TensorError` for masked arrays, whose masks would be lost, and what NumPy raises for what makes no
+    array (`TypeError`, `ValueError`, of a tensor that requires a gradient `RuntimeError`).
+    """
+    if type(value) is np.ndarray and dtype is None:
+        array = value
+    else:
+        _refuse_masks(value)
+        array = np.asarray(value, dtype=dtype)
+    if array.dtype.isnative and not copy:
+        flags = array.flags
+        return array if flags.c_contiguous and flags.aligned else array.copy()
+    return array.astype(array.dtype.newbyteorder("="), order="C", copy=True)
+
+
+def _refuse_masks(value: Any) -> None:
+    if isinstance(value, np.ma.MaskedArray):
+        raise TensorError("a masked array lacks elements: `filled` says what stands in their places")
+    if isinstance(value, _NESTED):
+        for item in value:
+            _refuse_masks(item)
