@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import onnx
 import onnx.parser
+import onnx.reference
 import pytest
 from onnx import numpy_helper
 
@@ -394,3 +395,26 @@ def test_types_that_are_not_tensors_are_refused() -> None:
     complex64 = model_of("g (complex64[4] x) => (complex64[4] y) { y = Identity(x) }")
     with pytest.raises(TypeMismatchError, match="input 'x' has element type COMPLEX64"):
         rg.from_onnx(complex64)
+
+
+REDUCTIONS = ["L1", "L2", "LogSum", "LogSumExp", "Max", "Mean", "Min", "Prod", "Sum", "SumSquare"]
+
+
+@pytest.mark.parametrize("axes", ["", ", axes"], ids=["left out", "empty"])
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+def test_a_reduction_over_no_axes_still_does_what_it_does_with_elements(reduction: str, axes: str) -> None:
+    """With noop_with_empty_axes; the schema of opset 18 says it of all but the plain ones."""
+    model = model_of(
+        f"""g (float[2, 2] x) => (float[M, N] y)
+        <int64[0] axes = {{}}> {{ y = Reduce{reduction}<noop_with_empty_axes = 1>(x{axes}) }}"""
+    )
+    x = np.array([[2.0, 3.0], [0.5, 1.0]], np.float32) * (1 if reduction == "LogSum" else -1)
+    want = onnx.reference.ReferenceEvaluator(model).run(None, {"x": x})[0]
+    np.testing.assert_allclose(run(rg.from_onnx(model), x=x)["y"], want, rtol=1e-6)
+
+
+@pytest.mark.parametrize("reduction", ["L1", "L2", "SumSquare"])
+def test_a_reduction_of_a_scalar_too(reduction: str) -> None:
+    model = model_of(f"g (float x) => (float y) {{ y = Reduce{reduction}<keepdims = 0>(x) }}")
+    want = onnx.reference.ReferenceEvaluator(model).run(None, {"x": np.float32(-3)})[0]
+    np.testing.assert_allclose(run(rg.from_onnx(model), x=np.float32(-3))["y"], want)

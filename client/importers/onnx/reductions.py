@@ -60,18 +60,27 @@ REDUCTIONS: dict[str, Reduce] = {
     "ReduceSumSquare": lambda x, axes: x.square().sum(axes, True),
 }
 
+BESIDE: dict[str, Callable[[Value], Value]] = {
+    "ReduceL1": f.abs,
+    "ReduceL2": f.abs,
+    "ReduceLogSum": f.log,
+    "ReduceSumSquare": lambda x: x.square(),
+}
+"""What a reduction over no axes still does with each element; the others leave it as it is."""
 
-def _reduction(reduce: Reduce) -> Callable[[Call], Value]:
+
+def _reduction(name: str, reduce: Reduce) -> Callable[[Call], Value]:
     def convert(call: Call) -> Value:
         x, axes = call.value(0), call.axes(1)
-        if not axes and call.attribute("noop_with_empty_axes", 0):
-            return x
-        chosen = x.type.axes(axes) if axes else tuple(range(x.rank))
-        kept = reduce(x, chosen) if chosen else x
+        no_axes = not axes and call.attribute("noop_with_empty_axes", 0)
+        chosen = () if no_axes else x.type.axes(axes) if axes else tuple(range(x.rank))
+        if not chosen:
+            return BESIDE[name](x) if name in BESIDE else x
+        kept = reduce(x, chosen)
         return kept if call.attribute("keepdims", 1) else kept.reshape(x.type.without(chosen).shape)
 
     return convert
 
 
 for _name, _reduce in REDUCTIONS.items():
-    converts(_name, static=(1,))(_reduction(_reduce))
+    converts(_name, static=(1,))(_reduction(_name, _reduce))
