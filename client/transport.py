@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import functools
 import random
+import re
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import Future
@@ -40,12 +41,21 @@ OPTIONS = (
 )
 BROKEN_WRITE = "Internal error from Core"
 """How grpc.aio says that the connection broke while it was writing, in a status that means something else."""
+_starting = threading.Lock()  # a cache alone lets threads that come together make a loop each
+_NAMED_SCHEMES = ("unix:", "dns:", "ipv4:", "ipv6:")
+_ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%\w]+\]|[^\s:/\[\]]+):(?P<port>[0-9]{1,5})")
+_LOOPBACK = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|\[::1\]")
 FIRST_DELAY, LONGEST_DELAY = 0.05, 2.0  # seconds between retries
 
 
-@functools.cache
 def event_loop() -> asyncio.AbstractEventLoop:
-    """The process's event loop for calls; it starts with the first of them."""
+    """The process's event loop for calls; it starts with the first of them, whichever thread makes it."""
+    with _starting:
+        return _event_loop()
+
+
+@functools.cache
+def _event_loop() -> asyncio.AbstractEventLoop:
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, name="raygrad-client", daemon=True).start()
     return loop
@@ -63,7 +73,7 @@ class Link:
         """`timeout` seconds bound every call, its retries included."""
         self.target = target
         self.timeout = timeout
-        self.metadata = (("authorization", f"Bearer {token}"),) if token else ()
+        self.metadata = (("authorization", f"Bearer {_checked_token(token)}"),) if token else ()
         self._channel = _channel(_with_port(target), tls)
         self.stub = rpc.GraphServiceStub(self._channel)  # type: ignore[no-untyped-call]
 
@@ -138,18 +148,39 @@ async def replies(call: Any) -> AsyncGenerator[Any, None]:
         call.cancel()
 
 
+def _checked_token(token: str) -> str:
+    """A token that a header carries; `ConfigurationError` where there are spaces or, as in files, line ends."""
+    if not (isinstance(token, str) and token.isascii() and token.isprintable() and " " not in token):
+        raise ConfigurationError(
+            "a token is ASCII without spaces and line ends: strip what was read of a file"
+        )
+    return token
+
+
 def _with_port(target: str) -> str:
     """The target; `ConfigurationError` if gRPC would look for a server at port 443, or at a URL, in vain."""
-    if not isinstance(target, str) or ":" not in target or target.startswith(("http:", "https:")):
-        raise ConfigurationError(f"the address of a server is HOST:PORT, got {target!r}")
+    if isinstance(target, str) and target.startswith(_NAMED_SCHEMES):
+        return target
+    found = _ADDRESS.fullmatch(target) if isinstance(target, str) else None
+    if found is None or not 1 <= int(found["port"]) <= 65535:
+        raise ConfigurationError(f"the address of a server is HOST:PORT, the port 1 to 65535; got {target!r}")
     return target
+
+
+def _options(target: str) -> list[tuple[str, int]]:
+    """The channel's options: a server on this machine is never asked for by way of a proxy."""
+    found = _ADDRESS.fullmatch(target)
+    here = target.startswith("unix:") or (
+        found is not None and _LOOPBACK.fullmatch(found["host"]) is not None
+    )
+    return [*OPTIONS, ("grpc.enable_http_proxy", 0)] if here else [*OPTIONS]
 
 
 def _channel(target: str, tls: TLS) -> grpc.aio.Channel:
     if tls is None or tls is False:
-        return grpc.aio.insecure_channel(target, options=OPTIONS)
+        return grpc.aio.insecure_channel(target, options=_options(target))
     credentials = grpc.ssl_channel_credentials(_authorities(tls))
-    return grpc.aio.secure_channel(target, credentials, options=OPTIONS)
+    return grpc.aio.secure_channel(target, credentials, options=_options(target))
 
 
 def _authorities(tls: bool | str | Path | bytes) -> bytes | None:
