@@ -149,7 +149,7 @@ async def replies(call: Any) -> AsyncGenerator[Any, None]:
 
 
 def _checked_token(token: str) -> str:
-    """A token that a header carries; `ConfigurationError` where there are spaces or, as in files, line ends."""
+    """A token that a header carries; `ConfigurationError` for spaces and, as files have them, line ends."""
     if not (isinstance(token, str) and token.isascii() and token.isprintable() and " " not in token):
         raise ConfigurationError(
             "a token is ASCII without spaces and line ends: strip what was read of a file"
