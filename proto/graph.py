@@ -167,6 +167,20 @@ class Graph:
         """The same nodes with other homes."""
         return Graph(tuple(replace(n, home=home(n)) for n in self.nodes), self.outputs)
 
+    def renumbered(self) -> Graph:
+        """The same nodes with ids from 0, as a document has them, in the same order.
+
+        Nodes whose home is not among them are placed beside the first that has that home.
+        """
+        ids = {node.id: number for number, node in enumerate(self.nodes)}
+        homes = dict(ids)
+        nodes = []
+        for node in self.nodes:
+            home = homes.setdefault(node.home, ids[node.id])
+            inputs = tuple(Ref(ids[ref.node], ref.port) for ref in node.inputs)
+            nodes.append(replace(node, id=ids[node.id], inputs=inputs, home=home))
+        return Graph(tuple(nodes), {name: Ref(ids[r.node], r.port) for name, r in self.outputs.items()})
+
     def __repr__(self) -> str:
         named = (("inputs", self.inputs), ("outputs", self.outputs))
         words = [f"{what} {', '.join(map(repr, names))}" for what, names in named if names]

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from raygrad.proto.builder import Builder
 from raygrad.proto.errors import (
     SizeError,
     TensorDTypeError,
@@ -183,17 +182,6 @@ def _finished(conversion: Conversion, model: onnx.GraphProto) -> Graph:
         builder.output(info.name, conversion.lift(conversion.given(info.name)))
     graph = builder.graph()
     kept = [*graph.outputs.values(), *(Ref(node.id) for node in graph.inputs.values())]
-    finished = _renumbered(graph.prune(kept))
+    finished = graph.prune(kept).renumbered()
     check_bound(finished)
     return finished
-
-
-def _renumbered(graph: Graph) -> Graph:
-    """The nodes with ids that count from 0, as a document has them."""
-    builder, ids = Builder(), dict[int, int]()
-    for node in graph:
-        inputs = tuple(Ref(ids[ref.node], ref.port) for ref in node.inputs)
-        ids[node.id] = builder.append(node.operator, inputs, label=node.label).id
-    for name, ref in graph.outputs.items():
-        builder.output(name, builder.value(Ref(ids[ref.node], ref.port)))
-    return builder.graph()

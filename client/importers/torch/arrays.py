@@ -35,8 +35,9 @@ def to_array(tensor: torch.Tensor) -> Array:
 
 
 def to_tensor(array: Array, like: torch.device | str = "cpu") -> torch.Tensor:
-    """A tensor with the elements of an array, copied, on a device."""
-    dense: Any = np.array(array, order="C")
+    """A tensor on a device with the elements of an array; in its memory, if the array can be written to."""
+    owned = array.flags.writeable and array.flags.c_contiguous and array.flags.aligned
+    dense: Any = array if owned else np.array(array, order="C")
     if dense.dtype == DType.bfloat16.numpy:
         return torch.from_numpy(dense.view(np.int16)).view(torch.bfloat16).to(like)
     return torch.from_numpy(dense).to(like)

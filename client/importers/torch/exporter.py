@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import threading
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,20 +12,27 @@ from typing import Any
 import torch
 from torch._higher_order_ops.wrap import wrap_with_set_grad_enabled
 from torch.export import ExportedProgram, default_decompositions
+from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
 from torch.utils import _pytree as pytree
 
 from raygrad.proto.errors import ConfigurationError, GraphError
 
+from .guards import Guards
 from .registry import TABLE
 from .sizes import Dims, Named, names_of
+from .watch import Watch
+
+LOCK = threading.RLock()
+"""Held while a module is captured: `torch.export` changes the module and PyTorch's own state meanwhile."""
 
 
 @dataclass(frozen=True)
 class Captured:
-    """A program in ATen operators, and names for its symbols."""
+    """A program in ATen operators, names for its symbols, and what the module's code read."""
 
     program: ExportedProgram
     names: Mapping[str, str]
+    guards: Guards | None = None
 
 
 def capture(
@@ -44,12 +52,35 @@ def capture(
         raise ConfigurationError(f"needs a torch.nn.Module or an ExportedProgram, got {type(model).__name__}")
     given = dict(kwargs or {})
     spec = Dims().of(dynamic_shapes)
+    with LOCK:
+        watch = Watch(model)
+        program = _exported(model, tuple(args), given, spec, watch)
+        names = _symbols(program, model, tuple(args), given, spec)
+        return Captured(_decomposed(program), names, watch.guards())
+
+
+def _exported(
+    model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], spec: Any, watch: Watch
+) -> ExportedProgram:
+    """What `torch.export` makes of a module; `GraphError` if that is not what the module does."""
     try:
-        with torch.enable_grad():  # else the module's own `no_grad` would leave no trace
-            program = torch.export.export(model, tuple(args), given, dynamic_shapes=spec, strict=False)
+        # Under `no_grad`, the module's own `no_grad` would leave no trace.
+        with watch.watching(), torch.enable_grad():
+            program = torch.export.export(model, args, kwargs, dynamic_shapes=spec, strict=False)
     except Exception as exc:
-        raise GraphError(f"torch.export cannot capture {type(model).__name__}: {exc}") from exc
-    return Captured(_decomposed(program), _symbols(program, model, tuple(args), given, spec))
+        watch.check()
+        raise GraphError(f"torch.export cannot capture {type(model).__name__}: {_first(exc)}") from exc
+    watch.check()
+    return program
+
+
+def _first(exc: Exception) -> str:
+    """The first line of PyTorch's message; the others are its traceback's."""
+    lines = [line for line in str(exc).splitlines() if line.strip()]
+    found = lines[0].strip() if lines else type(exc).__name__
+    if isinstance(exc, GuardOnDataDependentSymNode):
+        return f"what it does depends on the elements of a tensor (`if`, `item()`): {found}"
+    return found
 
 
 def _decomposed(program: ExportedProgram) -> ExportedProgram:

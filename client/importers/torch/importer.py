@@ -35,12 +35,12 @@ def from_torch(
     new value of a buffer that the module changes, like the running statistics of a batch norm in training,
     is an output of the buffer's name: after this one mini-batch, from the value that was put.
 
-    Gradients are those of the operations that compute the outputs, without those under `torch.no_grad`. What
-    `torch.export` does not show is not followed: a backward pass of the module's own
-    (`torch.autograd.Function`), and `no_grad` inside of `autocast`.
+    Gradients are those of the operations that compute the outputs, without those under `torch.no_grad`.
+    docs/capture.md says what of a module is captured. What a graph would drop is refused by name: a backward
+    pass of the module's own (`torch.autograd.Function`), hooks on gradients, numbers that Python reads from
+    tensors or draws at random, and changes that `forward` makes to anything but buffers.
 
     Raises `UnsupportedOperatorError` with all operators that have no translation and their places,
-    `SizeError` for a size that a graph cannot express, and `GraphError` if `torch.export` cannot capture
-    the module.
+    `SizeError` for a size that a graph cannot express, and `GraphError` if the module cannot be captured.
     """
     return Translator(capture(model, args, kwargs, dynamic_shapes)).program()

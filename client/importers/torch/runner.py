@@ -1,248 +1,189 @@
-"""A program of a module on sessions of the service: forward passes, and their backward passes in any order.
-
-A step holds what is between a forward and its backward pass, and its gradients are taken whole: forward
-passes that wait for their backward at the same time have a session each, and later ones use them again.
-"""
+"""A graph on sessions of the service, with tensors of PyTorch: forward passes, and their backward passes."""
 
 from __future__ import annotations
 
-import contextlib
+import threading
 import weakref
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
-import numpy as np
 import torch
-from torch.autograd.function import once_differentiable
 
-from raygrad.proto.errors import LeaseError, RaygradError
-from raygrad.proto.graph import Graph
-from raygrad.proto.operators.random import Random
-from raygrad.proto.operators.shape import StopGradient
+from raygrad.proto.autodiff import differentiate
+from raygrad.proto.graph import Graph, Node
+from raygrad.proto.operators.random import KEY, RandomKey
+from raygrad.proto.operators.source import Cotangent, Input
 from raygrad.proto.tensor import Array
 
-from ...session import Session
-from .arrays import as_array, to_array, to_tensor
-from .translator import Program
+from .arrays import as_array, to_tensor
+from .pool import Member, Opener, Pool, Tensors
+from .translator import differentiated
 
-Tensors = Mapping[str, torch.Tensor]
+Gradients = tuple[Mapping[str, Array], Mapping[str, Array]]
+"""By parameters, and by inputs."""
 
-
-class _Member:
-    """A session of the pool, and what was last put into it."""
-
-    def __init__(self, session: Session, constants: Mapping[str, Array]) -> None:
-        self.session = session
-        self._put: dict[str, Array] = {}
-        session.put(constants)
-
-    def put(self, tensors: Tensors) -> None:
-        """Put what differs from what was put last. Content is compared: `.data` changes without a trace."""
-        changed = {name: t for name, t in tensors.items() if not self._has(name, t)}
-        if changed:
-            arrays = {name: to_array(t) for name, t in changed.items()}
-            self.session.put(arrays)
-            self._put.update(arrays)
-
-    def _has(self, name: str, tensor: torch.Tensor) -> bool:
-        known = self._put.get(name)
-        return known is not None and np.array_equal(known, as_array(tensor))
+RANDOM_KEY = "random key"
+"""The input that keys what a graph draws at random: PyTorch's seed decides, once for a forward pass."""
 
 
 class Runner:
-    """A program, the sessions that run it, and the tensors of the module that it reads."""
+    """A graph, the sessions that run it, and the graphs of its gradients. Thread-safe."""
 
-    def __init__(self, program: Program, tensors: Tensors, open_session: Callable[[Graph], Session]) -> None:
-        self.program = program
-        self._constants = {name: a for name, a in program.tensors.items() if name not in tensors}
-        self.read(tensors)
+    def __init__(
+        self, graph: Graph, constants: Mapping[str, Array], open_session: Opener, order: int = 0
+    ) -> None:
+        """`constants` are parameters and buffers that stay; the others come with each call.
+
+        `order` says how often the module was differentiated.
+        """
+        self.graph = _with_key_fed(graph)
+        self.constants = {n: a for n, a in constants.items() if n in graph.parameters or n in graph.buffers}
+        self.parameters = tuple(n for n in graph.parameters if n not in self.constants)
+        self.buffers = tuple(n for n in graph.buffers if n not in self.constants)
+        self.order = order
         self._open = open_session
-        self._draws = any(isinstance(node.operator, Random) for node in program.graph)
-        self._idle: list[_Member] = []
-        self._members: list[_Member] = []
-        self._abandoned: deque[tuple[_Member, str]] = deque()
+        self._pool = Pool(self.graph, self.constants, open_session)
         self._reached: dict[frozenset[str], frozenset[str]] = {}
+        self._backward: dict[tuple[frozenset[str], frozenset[str]], Runner] = {}
+        self._lock = threading.Lock()
 
-    def read(self, tensors: Tensors) -> None:
-        """Take the module's tensors from here: it may hold others than before under the same names."""
-        program = self.program
-        self.parameters = {name: tensors[name] for name in program.parameters}
-        self._tensors = {name: tensors[name] for name in program.tensors if name not in self._constants}
-        self._states = {name: tensors[name] for name in program.states}
+    @property
+    def draws(self) -> bool:
+        """Whether the graph draws at random."""
+        return RANDOM_KEY in self.graph.inputs
 
     def reached(self, outputs: frozenset[str]) -> frozenset[str]:
         """The inputs and parameters by which these outputs have a gradient; PyTorch gives the others none."""
         if outputs not in self._reached:
-            self._reached[outputs] = _reached(self.program.graph, outputs)
+            self._reached[outputs] = _reached(self.graph, outputs)
         return self._reached[outputs]
 
-    def evaluate(self, feeds: Tensors) -> list[torch.Tensor]:
-        """The outputs, without a backward pass."""
-        member = self._ready()
-        with self._kept(member):
-            outputs = self._evaluated(member.session, self._feeds(feeds))
-        self._idle.append(member)
-        return self._results(outputs)
+    def evaluate(self, feeds: Tensors, held: Tensors) -> dict[str, torch.Tensor]:
+        """The outputs, without a backward pass. `held` are the tensors that are put, by name."""
 
-    def _evaluated(self, session: Session, feeds: Mapping[str, Array]) -> Mapping[str, Array]:
-        """Dropout is for mini-batches of a step only; PyTorch drops in training without gradients, too."""
-        if not self._draws:
-            return session.forward(feeds).outputs
-        result = session.forward(feeds, keep=True, index=self._index())
-        session.release(result.lease)
-        return result.outputs
+        def work(member: Member) -> Mapping[str, Array]:
+            found = member.session.forward(_arrays(feeds)).outputs
+            self._pool.give_back(member)
+            return found
 
-    def forward(self, feeds: Tensors) -> tuple[list[torch.Tensor], Pass]:
+        return _tensors(self._pool.run(self._put(held), work), _device(held, feeds))
+
+    def forward(self, feeds: Tensors, held: Tensors) -> tuple[dict[str, torch.Tensor], Pass]:
         """The outputs, and what their backward pass needs."""
-        member = self._ready()
-        with self._kept(member):
-            result = member.session.forward(self._feeds(feeds), keep=True, index=self._index())
-        return self._results(result.outputs), Pass(self, member, result.lease)
 
-    def backward(
-        self, member: _Member, lease: str, cotangents: Mapping[str, Array], inputs: Sequence[str]
-    ) -> tuple[Mapping[str, Array], Mapping[str, Array]]:
-        """The gradients of parameters and inputs; the session is free again."""
-        with self._kept(member):
-            by_input = member.session.backward(lease, cotangents, inputs)
-            by_parameter = member.session.gradients(expect=1)  # which ends the step
-        self._idle.append(member)
-        return by_parameter, by_input
+        def work(member: Member) -> tuple[Mapping[str, Array], Pass]:
+            result = member.session.forward(_arrays(feeds), keep=True)
+            return result.outputs, Pass(self._pool, member, result.lease)
 
-    def abandon(self, member: _Member, lease: str) -> None:
-        """Nobody will ask for this backward pass. Called by the garbage collector: it must not wait."""
-        self._abandoned.append((member, lease))
+        outputs, waiting = self._pool.run(self._put(held), work)
+        return _tensors(outputs, _device(held, feeds)), waiting
+
+    def backward(self, outputs: frozenset[str], wanted: frozenset[str]) -> Runner:
+        """The graph of the gradients of `outputs` by the inputs and parameters `wanted`.
+
+        Its inputs are those of this graph and `cotangent_of` the outputs at its order, its outputs
+        `gradient_by` what is wanted.
+        """
+        with self._lock:
+            key = outputs, wanted
+            if key not in self._backward:
+                graph = _backward(self.graph, outputs, wanted, self.order + 1)
+                self._backward[key] = Runner(graph, self.constants, self._open, self.order + 1)
+            return self._backward[key]
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is no longer in use."""
+        return self._pool.closed
+
+    def retire(self) -> None:
+        """Close the sessions as soon as nothing waits for a backward pass on them."""
+        self._pool.retire()
+        for runner in self._backward.values():
+            runner.retire()
 
     def close(self) -> None:
         """Close all sessions."""
-        members, self._members, self._idle = self._members, [], []
-        self._abandoned.clear()
-        for member in members:
-            member.session.close()
+        self._pool.close()
+        for runner in self._backward.values():
+            runner.close()
 
-    def _index(self) -> int | None:
-        """What keys the masks of a forward pass, if it draws any: PyTorch's seed decides."""
-        return int(torch.randint(2**62, ())) if self._draws else None
-
-    # -- the pool -----------------------------------------------------------------------------
-
-    def _ready(self) -> _Member:
-        """An idle session with the module's present tensors."""
-        while self._abandoned:
-            member, lease = self._abandoned.popleft()
-            with self._kept(member):
-                member.session.release(lease)
-            self._idle.append(member)
-        member = self._idle.pop() if self._idle else self._opened()
-        with self._kept(member):
-            member.put(self._tensors)
-        return member
-
-    def _opened(self) -> _Member:
-        member = _Member(self._open(self.program.graph), self._constants)
-        self._members.append(member)
-        return member
-
-    @contextlib.contextmanager
-    def _kept(self, member: _Member) -> Any:
-        """Give a session up when a call on it fails: nobody knows what its step holds."""
-        try:
-            yield
-        except BaseException:
-            if member in self._members:
-                self._members.remove(member)
-            with contextlib.suppress(RaygradError):
-                member.session.close()
-            raise
-
-    # -- tensors ------------------------------------------------------------------------------
-
-    def _feeds(self, feeds: Tensors) -> dict[str, Array]:
-        return {name: to_array(t) for name, t in {**feeds, **self._fed_states()}.items()}
-
-    def _fed_states(self) -> Tensors:
-        return {name: t for name, t in self._states.items() if name in self.program.graph.inputs}
-
-    def _results(self, outputs: Mapping[str, Array]) -> list[torch.Tensor]:
-        """The outputs of the program as tensors; the module's states take their new values."""
-        with torch.no_grad():
-            for name, state in self._states.items():
-                state.copy_(to_tensor(outputs[name], state.device))
-        return [to_tensor(outputs[name], self._device) for name in self.program.output_names]
-
-    @property
-    def _device(self) -> torch.device:
-        known = next(iter(self._tensors.values()), None)
-        return torch.device("cpu") if known is None else known.device
+    def _put(self, held: Tensors) -> Tensors:
+        return {name: held[name] for name in (*self.parameters, *self.buffers)}
 
 
 class Pass:
-    """A forward pass that waits for its backward pass."""
+    """A forward pass that waits for its backward pass, which it has once."""
 
-    def __init__(self, runner: Runner, member: _Member, lease: str) -> None:
-        self._runner = runner
-        self._abandon = weakref.finalize(self, runner.abandon, member, lease)
+    def __init__(self, pool: Pool, member: Member, lease: str) -> None:
+        self._pool = pool
+        self._abandon = weakref.finalize(self, pool.abandon, member, lease)
         self._abandon.atexit = False
-        self._lease: tuple[_Member, str] | None = (member, lease)
+        self._lease: tuple[Member, str] | None = (member, lease)
 
-    def backward(
-        self, cotangents: Mapping[str, Array], inputs: Sequence[str]
-    ) -> tuple[Mapping[str, Array], Mapping[str, Array]]:
-        """The gradients of parameters and inputs, once."""
-        if self._lease is None:
-            raise LeaseError("activations are kept for one backward pass: run the forward pass again")
-        member, lease = self._lease
-        self._lease = None
+    @property
+    def waits(self) -> bool:
+        """Whether its activations are still there."""
+        return self._lease is not None
+
+    def backward(self, cotangents: Mapping[str, Array], inputs: Sequence[str]) -> Gradients:
+        """The gradients of parameters and of `inputs`; the session is free again."""
+        assert self._lease is not None
+        (member, lease), self._lease = self._lease, None
         self._abandon.detach()
-        return self._runner.backward(member, lease, cotangents, inputs)
+        with self._pool.keeping(member):
+            by_input = member.session.backward(lease, cotangents, inputs)
+            by_parameter = member.session.gradients(expect=1)  # which ends the step
+        self._pool.give_back(member)
+        return by_parameter, by_input
 
 
-class RunProgram(torch.autograd.Function):
-    """A forward pass on the service as a node of PyTorch's graph: (inputs, parameters) to outputs."""
+def cotangent_of(output: str, order: int) -> str:
+    """The input of a graph of gradients, of this order, that is the cotangent of an output."""
+    return f"cotangent {order} of {output}"
 
-    @staticmethod
-    def forward(ctx: Any, runner: Runner, names: Sequence[str], *tensors: torch.Tensor) -> Any:
-        ctx.set_materialize_grads(False)
-        results, ctx.waiting = runner.forward(dict(zip(names, tensors, strict=False)))
-        ctx.runner, ctx.names = runner, names
-        ctx.devices = [t.device for t in tensors]
-        sources = zip((*names, *runner.parameters), ctx.needs_input_grad[2:], strict=True)
-        needed = {name for name, need in sources if need}
-        given = zip(runner.program.output_names, results, strict=True)
-        ctx.mark_non_differentiable(
-            *(r for name, r in given if not needed & runner.reached(frozenset([name])))
-        )
-        return tuple(results)
 
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *cotangents: torch.Tensor | None) -> Any:
-        names = ctx.runner.program.output_names
-        given = {n: to_array(g) for n, g in zip(names, cotangents, strict=True) if g is not None}
-        needed = [n for n, need in zip(ctx.names, ctx.needs_input_grad[2:], strict=False) if need]
-        reached = ctx.runner.reached(frozenset(given))
-        by_parameter, by_input = ctx.waiting.backward(given, [n for n in needed if n in reached])
-        found = [by_input.get(name) for name in ctx.names]
-        found += [by_parameter[name] if name in reached else None for name in ctx.runner.parameters]
-        pairs = zip(found, ctx.devices, strict=True)
-        return None, None, *(None if a is None else to_tensor(a, device) for a, device in pairs)
+def gradient_by(name: str) -> str:
+    """The output of a graph of gradients that is the gradient by an input or parameter."""
+    return f"gradient by {name}"
+
+
+def _backward(graph: Graph, outputs: Collection[str], wanted: Collection[str], order: int) -> Graph:
+    found = differentiate(graph, outputs, [name for name in wanted if name in graph.inputs])
+    refs = {gradient_by(n): r for n, r in {**found.parameters, **found.inputs}.items() if n in wanted}
+    nodes = tuple(_with_cotangent_fed(node, order) for node in found.graph)
+    return Graph(nodes, refs).prune(refs.values()).renumbered()
+
+
+def _with_cotangent_fed(node: Node, order: int) -> Node:
+    if not isinstance(node.operator, Cotangent):
+        return node
+    name = cotangent_of(node.operator.tensor, order)
+    return replace(node, operator=Input(name, node.operator.shape, node.operator.dtype))
+
+
+def _with_key_fed(graph: Graph) -> Graph:
+    """The graph with its key of random draws as an input: what runs again draws what it drew."""
+    key = Input(RANDOM_KEY, KEY.shape, KEY.dtype)
+    nodes = (replace(n, operator=key) if isinstance(n.operator, RandomKey) else n for n in graph)
+    return Graph(tuple(nodes), graph.outputs)
 
 
 def _reached(graph: Graph, outputs: Iterable[str]) -> frozenset[str]:
-    refs = [graph.outputs[name] for name in outputs]
-    wanted = {ref.node for ref in refs if graph.type(ref).dtype.is_floating}
-    for node in reversed(graph.nodes):
-        if node.id in wanted and not isinstance(node.operator, StopGradient):
-            wanted.update(ref.node for ref in node.inputs if graph.type(ref).dtype.is_floating)
+    found = differentiated(graph, outputs)
     sources = (*graph.inputs.items(), *graph.parameters.items())
-    return frozenset(name for name, node in sources if node.id in wanted)
+    return frozenset(name for name, node in sources if node.id in found)
 
 
-def run(runner: Runner, feeds: Tensors) -> list[torch.Tensor]:
-    """The outputs of a program, differentiable where PyTorch wants them to be."""
-    parameters = list(runner.parameters.values())
-    if torch.is_grad_enabled() and any(t.requires_grad for t in (*feeds.values(), *parameters)):
-        apply: Any = RunProgram.apply
-        return list(apply(runner, tuple(feeds), *feeds.values(), *parameters))
-    return runner.evaluate(feeds)
+def _arrays(tensors: Tensors) -> dict[str, Array]:
+    return {name: as_array(t) for name, t in tensors.items()}
+
+
+def _tensors(arrays: Mapping[str, Array], device: torch.device) -> dict[str, torch.Tensor]:
+    return {name: to_tensor(a, device) for name, a in arrays.items()}
+
+
+def _device(*tensors: Tensors) -> torch.device:
+    """Where results go: beside the parameters, or the inputs of a module without."""
+    found = (t.device for given in tensors for t in given.values())
+    return next(found, torch.device("cpu"))

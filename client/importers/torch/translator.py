@@ -9,10 +9,13 @@ from typing import Any
 
 import torch
 from torch.fx import Node
+from torch.fx.experimental.symbolic_shapes import free_unbacked_symbols
 from torch.utils import _pytree as pytree
 
 from raygrad.proto.builder import Builder
 from raygrad.proto.errors import GraphError, RaygradError, SizeError, TypeMismatchError
+from raygrad.proto.graph import Graph
+from raygrad.proto.operators.shape import StopGradient
 from raygrad.proto.operators.source import INLINE_BYTES
 from raygrad.proto.tensor import Array, Shape, TensorType
 from raygrad.proto.value import Value
@@ -66,6 +69,8 @@ class Translator:
         self._signature = captured.program.graph_signature
         self._sizes = Sizes(captured.names)
         self._for_remote = for_remote
+        self._differentiated = captured.guards.differentiated if captured.guards is not None else {}
+        self._lost: list[tuple[Value, str]] = []  # constants by which the program is differentiated
         self._builder = Builder()
         self._values: dict[Node, Any] = {}
         self._sources: dict[str, Value] = {}
@@ -82,6 +87,7 @@ class Translator:
             if node.op == "call_function" and not self._skipped(node):
                 self._values[node] = self._translated(node)
         outputs, structure = self._outputs(nodes[-1])
+        self._check_lost()
         return Program(
             graph=self._builder.graph(),
             parameters=self._parameters,
@@ -147,6 +153,11 @@ class Translator:
             symbolic = argument.meta.get("val")
             if argument in self._values:
                 return self._values[argument]
+            if free_unbacked_symbols(symbolic):
+                raise GraphError(
+                    f"takes a number that Python reads from a tensor (`item()`), {place(argument)}: "
+                    "a graph has tensors only; compute with a tensor of one element"
+                )
             return symbolic if isinstance(symbolic, (float, bool)) else self._sizes.number(symbolic)
         if isinstance(argument, (list, tuple)):
             return tuple(self._argument(a) for a in argument)
@@ -215,10 +226,26 @@ class Translator:
             return self._builder.parameter(name, array.shape, array.dtype)
         if name in self._signature.buffers_to_mutate.values() and self._for_remote:
             return self._builder.input(name, array.shape, array.dtype)
+        value = self._constant(kind, name, array)
+        if (reader := self._differentiated.get(tensor.data_ptr())) is not None and kind == "CONSTANT_TENSOR":
+            self._lost.append((value, f"{name!r}, which {reader} refers to,"))
+        return value
+
+    def _constant(self, kind: str, name: str, array: Array) -> Value:
         if kind == "CONSTANT_TENSOR" and array.nbytes <= INLINE_BYTES:
             return self._builder.constant(array, array.dtype)
         self._buffers[name] = array
         return self._builder.buffer(name, array.shape, array.dtype)
+
+    def _check_lost(self) -> None:
+        """Refuse a gradient that nobody would get."""
+        graph = self._builder.graph()
+        reached = differentiated(graph, graph.outputs)
+        for value, what in self._lost:
+            if value.ref.node in reached:
+                raise GraphError(
+                    f"the tensor {what} requires a gradient, but is no parameter of the module: make it one"
+                )
 
     def _inputs(self) -> tuple[str | None, ...]:
         used = self._builder.graph().inputs
@@ -281,10 +308,21 @@ def _module(node: Node) -> str:
 
 def place(node: Node) -> str:
     """Where a node stands: its name, the module, and the line of the program."""
-    lines = [s for s in str(node.meta.get("stack_trace") or "").splitlines() if s.strip().startswith("File")]
+    trace = str(node.meta.get("stack_trace") or "").splitlines()
+    lines = [s for s in trace if s.strip().startswith("File") and "/raygrad/client/" not in s]
     inside = _module(node)
     parts = [node.name, f"in {inside}" if inside else "", f"at {_line(lines[-1])}" if lines else ""]
     return " ".join(filter(None, parts))
+
+
+def differentiated(graph: Graph, outputs: Iterable[str]) -> set[int]:
+    """The nodes by which these outputs have a derivative."""
+    refs = [graph.outputs[name] for name in outputs]
+    found = {ref.node for ref in refs if graph.type(ref).dtype.is_floating}
+    for node in reversed(graph.nodes):
+        if node.id in found and not isinstance(node.operator, StopGradient):
+            found.update(ref.node for ref in node.inputs if graph.type(ref).dtype.is_floating)
+    return found
 
 
 def _line(frame: str) -> str:
