@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from raygrad.proto.errors import GraphError, TensorShapeError, TypeMismatchError
+from raygrad.proto.errors import DifferentiationError, GraphError, TensorShapeError, TypeMismatchError
 from raygrad.proto.graph import Graph, Ref
 from raygrad.proto.tensor import Array, DType, TensorType
 from raygrad.proto.value import Operand, Value
@@ -91,6 +91,12 @@ class Tensor(Value):
         return self.numpy().tolist()
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Array:
+        """For NumPy's functions; `DifferentiationError` if what they make would silently have no history."""
+        if self.requires_grad:
+            raise DifferentiationError(
+                f"an array of {self.type}, which requires a gradient, has no history: compute with "
+                "`rg.functions`, or take its elements by `numpy()`"
+            )
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def __bool__(self) -> bool:

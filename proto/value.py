@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeGuard
 
 import numpy as np
 
@@ -111,7 +111,10 @@ class Value(Methods):
         return (self[i] for i in range(self.shape[0]))
 
     def __bool__(self) -> bool:
-        raise TypeMismatchError(f"{self!r} has no truth value while the graph is written: use `Where`")
+        raise TypeMismatchError(
+            f"{self!r} has no truth value while the graph is written: choose between values with "
+            "`rg.functions.where`, and tell values apart with `is`"
+        )
 
     # -- arithmetic ---------------------------------------------------------------------------
 
@@ -211,13 +214,28 @@ class Value(Methods):
     def __ge__(self, other: Operand) -> Value:
         return binary(ew.GreaterEqual(), self, other)
 
+    def __eq__(self, other: object) -> Value:  # type: ignore[override]
+        """Elementwise equality. What cannot be an operand (`None`, a string) is not equal as a whole."""
+        return self.equals(other) if _is_operand(other) else NotImplemented
+
+    def __ne__(self, other: object) -> Value:  # type: ignore[override]
+        """Elementwise inequality."""
+        return self.differs(other) if _is_operand(other) else NotImplemented
+
+    __hash__ = object.__hash__
+    """By identity, so that values can be dictionary keys."""
+
     def equals(self, other: Operand) -> Value:
-        """Elementwise equality (`==` stays Python's identity, so that values can be dictionary keys)."""
+        """Elementwise equality."""
         return binary(ew.Equal(), self, other)
 
     def differs(self, other: Operand) -> Value:
         """Elementwise inequality."""
         return binary(ew.NotEqual(), self, other)
+
+
+def _is_operand(other: object) -> TypeGuard[Operand]:
+    return isinstance(other, (Value, bool, int, float, np.ndarray, np.generic, list, tuple))
 
 
 def _one(value: Any) -> Value:

@@ -13,7 +13,7 @@ from raygrad.proto.value import Value
 
 from .elementwise import abs, sign, where
 from .exponentials import erfc, exp, expm1
-from .node import node
+from .node import is_number, node
 from .shapes import split
 from .trigonometry import tanh
 
@@ -35,7 +35,7 @@ def sigmoid(x: Value) -> Value:
 
 def softplus(x: Value, beta: float = 1.0) -> Value:
     """log(1 + e^(beta · x)) / beta, without overflow."""
-    return node(ew.Softplus(), x) if beta == 1.0 else node(ew.Softplus(), x * beta) / beta
+    return node(ew.Softplus(), x) if is_number(beta, 1.0) else node(ew.Softplus(), x * beta) / beta
 
 
 def log_sigmoid(x: Value) -> Value:
@@ -98,8 +98,9 @@ def _scaled_elu(x: Value, scale: float, alpha: float, width: float) -> Value:
     """scale · x where x > 0, else alpha · (e^(x/width) − 1), not overflowing where it is not chosen."""
     above = x > 0.0
     below = ew.zero_where(above, x)
-    curve = expm1(below if width == 1.0 else below / width)
-    return where(above, x if scale == 1.0 else x * scale, curve if alpha == 1.0 else curve * alpha)
+    curve = expm1(below if is_number(width, 1.0) else below / width)
+    curve = curve if is_number(alpha, 1.0) else curve * alpha
+    return where(above, x if is_number(scale, 1.0) else x * scale, curve)
 
 
 def prelu(x: Value, weight: Value) -> Value:
