@@ -58,17 +58,9 @@ def backward(outputs: Tensors, grad_outputs: Any = None, create_graph: bool = Fa
     totals = []
     for leaf, found in zip(leaves, sweep.gradients(leaves, create_graph), strict=True):
         assert found is not None  # a leaf is reached
-        total = leaf.of.total
         with grad_mode(create_graph):
-            total.tensor = found if total.tensor is None else _sum(total.tensor, found)
-        totals.append(total.tensor)
+            totals.append(leaf.of.total.add(found))
     _compute_together([*ys, *totals])
-
-
-def _sum(a: Tensor, b: Tensor) -> Tensor:
-    found = a + b
-    assert isinstance(found, Tensor)
-    return found
 
 
 class _Sweep:

@@ -7,6 +7,7 @@ ask for any more is gone, as with any other object.
 from __future__ import annotations
 
 import contextlib
+import threading
 import weakref
 from collections.abc import Collection, Iterator
 from contextvars import ContextVar
@@ -83,6 +84,14 @@ class Total:
     """The gradient of a leaf so far. Leaves that replace each other as one tensor's data share it."""
 
     tensor: Tensor | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, found: Tensor) -> Tensor:
+        """The sum so far, with one more gradient. Backward passes of several threads add one after the other."""
+        with self.lock:
+            self.tensor = found if self.tensor is None else self.tensor + found  # type: ignore[assignment]
+            assert self.tensor is not None
+            return self.tensor
 
 
 @dataclass(eq=False, slots=True, weakref_slot=True)
