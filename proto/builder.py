@@ -22,6 +22,7 @@ import msgpack
 import numpy as np
 import numpy.typing as npt
 
+from .arguments import public
 from .attributes import to_plain
 from .errors import GraphError, InvalidReferenceError, RaygradError, SizeError
 from .given import plain
@@ -51,14 +52,17 @@ class Builder:
 
     # -- sources ------------------------------------------------------------------------------
 
+    @public
     def input(self, name: str, shape: Sequence[int | str], dtype: npt.DTypeLike | DType = "float32") -> Value:
         """A tensor fed with every mini-batch."""
         return self._named(Input(name, _shape(shape), DType.of(dtype)))
 
+    @public
     def parameter(self, name: str, shape: Sequence[int], dtype: npt.DTypeLike | DType = "float32") -> Value:
         """A tensor that the service differentiates; floating-point."""
         return self._named(Parameter(name, _shape(shape), DType.of(dtype)))
 
+    @public
     def buffer(self, name: str, shape: Sequence[int], dtype: npt.DTypeLike | DType = "float32") -> Value:
         """A constant too large for the document (over 4 KiB), put like a parameter."""
         return self._named(Buffer(name, _shape(shape), DType.of(dtype)))
