@@ -110,7 +110,7 @@ class Parameters:
         self._ordered = [self._checks[name] for name in self._names]
         self._least, self._most = len(self._required), len(self._ordered)
         self._aliases = _aliases(self._known, counts)
-        spread = [name for name in SPREAD if name in self._names and int not in _options(self._hints[name])]
+        spread = [n for n in SPREAD if n in self._names and not {int, Any} & set(_options(self._hints[n]))]
         self._spread = self._names.index(spread[0]) if spread else None
 
     def fit(self, args: tuple[Any, ...]) -> bool:

@@ -41,7 +41,7 @@ def plain(value: Any, dtype: npt.DTypeLike | None = None, *, copy: bool = False)
 
 
 def _refuse(value: Any, depth: int = 0) -> None:
-    """Masked arrays, also in lists, and arrays that are too large to be copied."""
+    """Masked arrays and `None`, also in lists, and arrays that are too large to be copied."""
     if isinstance(value, np.ma.MaskedArray):
         raise TensorError("a masked array lacks elements: `filled` says what stands in their places")
     if isinstance(value, np.ndarray) and value.size > MOST_ELEMENTS:
@@ -50,6 +50,8 @@ def _refuse(value: Any, depth: int = 0) -> None:
         )
     if depth > _DEEPEST:
         raise LimitError(f"lists lie in each other more than {_DEEPEST} deep: that is no array")
+    if value is None:
+        raise TensorError("None is no number (NumPy would make NaN of it)")
     if isinstance(value, _NESTED):
         for item in value:
             _refuse(item, depth + 1)

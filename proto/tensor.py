@@ -189,6 +189,8 @@ class TensorType:
 
     def axis(self, axis: int) -> int:
         """`axis` counted from the front; `TypeMismatchError` if there is no such axis."""
+        if not isinstance(axis, INTEGERS) or isinstance(axis, bool):
+            raise TypeMismatchError(f"an axis of {self} is an integer, got {axis!r:.80}")
         if not -self.rank <= axis < self.rank:
             raise TypeMismatchError(f"axis {axis} does not exist in {self}")
         return axis % self.rank

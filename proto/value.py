@@ -111,7 +111,7 @@ class Value(Methods):
         """
         if len(axes) == 2:
             refuse_ambiguous(self.type, axes)
-        given = None if axes in ((), (None,)) else listed(axes)
+        given = None if not axes or axes[0] is None else listed(axes)
         order = tuple(range(self.rank))[::-1] if given is None else tuple(map(self.type.axis, given))
         return self if order == tuple(range(self.rank)) else _one(Transpose(order)(self))
 

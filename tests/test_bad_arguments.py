@@ -1,9 +1,8 @@
-"""Arguments that make no sense: an error of ours at once, of every public function, by the types it declares."""
+"""Arguments that make no sense: an error of ours at once, from every public function, by declared types."""
 
 from __future__ import annotations
 
 import inspect
-import typing
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
@@ -29,7 +28,13 @@ BUILDER = X.builder
 
 # A call of each function whose parameters cannot be guessed from their declared types.
 CALLS: dict[str, dict[str, Any]] = {
-    "max_pool": {"x": IMAGE, "kernel": 2},
+    "adaptive_avg_pool": {"x": IMAGE, "sizes": 2},
+    "adaptive_max_pool": {"x": IMAGE, "sizes": 2},
+    "adaptive_max_pool_with_indices": {"x": IMAGE, "sizes": 2},
+    "pad": {"x": X, "widths": [(0, 0), (0, 0)]},
+    "scatter": {"x": I, "indices": I},
+    "scatter_add": {"x": I, "indices": I},
+    "scatter_reduce": {"x": I, "indices": I, "reduce": "sum"},
     "split": {"x": X, "sizes": [1, 2]},
     "expand": {"x": X, "shape": (3, 4)},
     "tile": {"x": X, "repeats": (1, 1)},
@@ -38,11 +43,12 @@ CALLS: dict[str, dict[str, Any]] = {
 
 NONSENSE: dict[Any, list[Any]] = {
     int: [True, 1.5, "1", None, [1], 1j, object(), np.float32(1), np.bool_(True), 1 << 70],
-    float: ["1", None, True, 1j, [1.0], object(), 1 << 70 if False else "x"],
+    float: ["1", None, True, 1j, [1.0], object(), "x"],
     bool: [1, 0, "yes", None, [True]],
     str: [1, None, b"x", ["x"]],
     Literal: ["maen", 1, None, True],
     "integers": ["12", [1.5], ["a"], [True], [None], {1, 2}, {1: 2}, (n for n in (0, 1)), object(), [[1]]],
+    "operands": ["x", None, {1}, {"a": 1}, 1j, b"x", object()],
     "values": [None, 3, [None], [1.0], "ab", object(), {1}],
     "value": [None, 1.0, "x", [1.0], np.ones(3), torch.ones(3), object()],
     "operand": ["x", None, {1}, {"a": 1}, 1j, b"x", object(), [None], ["x"]],
@@ -50,17 +56,15 @@ NONSENSE: dict[Any, list[Any]] = {
 }
 
 
-def options(hint: Any) -> tuple[Any, ...]:
-    found = typing.get_args(hint) if typing.get_origin(hint) is not Literal else ()
-    union = str(typing.get_origin(hint)) in ("<class 'types.UnionType'>", "typing.Union")
-    return tuple(o for part in found for o in options(part)) if union else (hint,)
+WORDS = ("Reduction", "Reduce", "ScatterReduction", "Interpolation", "PaddingMode")
+"""Annotations that stand for one of a few words."""
 
 
 def wrong_for(name: str, annotation: str) -> list[Any]:
     """What a parameter with this annotation must not take."""
     optional = "None" in annotation or annotation == "Axes"
     text = annotation.replace(" | None", "")
-    if text.startswith("Literal") or text in ("Reduction", "Reduce", "ScatterReduction", "Interpolation") or text in ("PaddingMode",) or "Literal" in text:
+    if text in WORDS or "Literal" in text:
         kinds = [Literal]
     elif text in ("int", "float", "bool", "str"):
         kinds = [{"int": int, "float": float, "bool": bool, "str": str}[text]]
@@ -124,17 +128,9 @@ def test_every_parameter_of_every_function(name: str) -> None:
     for _, wrong, value in (row for row in ROWS if row[0] == name):
         rest = next((n for n, p in parameters.items() if p.kind is p.VAR_POSITIONAL), None)
         call = {**good, **CALLS.get(name, {})}
-        try:
-            if wrong == rest:
-                function(*call.values(), value)
-            elif rest is not None:
-                function(value, X)
-            else:
-                function(**{**call, wrong: value})
-        except RaygradError as exc:
-            assert wrong in str(exc) or "dtype" in str(exc), (wrong, value, exc)
-        else:
-            pytest.fail(f"{name}({wrong}={value!r}) is accepted")
+        args = () if rest is None else (*call.values(), value) if wrong == rest else (value, X)
+        with pytest.raises(RaygradError, match=f"{wrong}|dtype|None is no number"):
+            function(*args, **({**call, wrong: value} if rest is None else {}))
 
 
 def test_there_are_many_rows() -> None:

@@ -80,7 +80,7 @@ def each(number: PerAxis, count: int) -> tuple[int, ...]:
     """A number for each of `count` spatial axes."""
     numbers = (number,) * count if isinstance(number, INTEGERS) else tuple(number)
     if len(numbers) != count:
-        raise TypeMismatchError(f"{count} spatial axes take as many numbers, or one for all, got {numbers}")
+        raise TypeMismatchError(f"{numbers} do not fit {count} spatial axes: one for all, or one for each")
     return numbers
 
 
