@@ -87,7 +87,7 @@ class Total:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, found: Tensor) -> Tensor:
-        """The sum so far, with one more gradient. Backward passes of several threads add one after the other."""
+        """The sum so far, with one more gradient. Threads add one after the other."""
         with self.lock:
             self.tensor = found if self.tensor is None else self.tensor + found  # type: ignore[assignment]
             assert self.tensor is not None

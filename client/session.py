@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import queue
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
+from raygrad.proto.arguments import public
 from raygrad.proto.errors import DeadlineError, RaygradError, SessionNotFoundError, UnavailableError
 from raygrad.proto.graph import Graph
 from raygrad.proto.identity import checked_expect, checked_index, checked_weight
@@ -29,6 +31,8 @@ from .arrays import Feeds, Types, listed
 from .progress import counted
 
 T = TypeVar("T")
+
+_checked = functools.partial(public, unchecked=("index", "weight", "expect"))
 
 FAREWELL = 5.0
 """Seconds for telling a server that a session ends, if it has just not answered for a whole timeout."""
@@ -112,6 +116,7 @@ class Session:
 
     # -- parameters and buffers ---------------------------------------------------------------
 
+    @_checked
     def put(self, tensors: Feeds) -> None:
         """Set parameters and buffers, some or all: between steps only.
 
@@ -125,6 +130,7 @@ class Session:
 
     # -- mini-batches -------------------------------------------------------------------------
 
+    @_checked
     def forward(
         self, feeds: Feeds, *, keep: bool = False, index: int | None = None, weight: float = 1.0
     ) -> ForwardResult:
@@ -137,6 +143,7 @@ class Session:
         forward = self._transport.forward(arrays, keep=keep, index=identity, weight=checked_weight(weight))
         return self._wait(forward, "forward")
 
+    @_checked
     def backward(
         self, lease: str, cotangents: Feeds | None = None, input_gradients: Sequence[str] = ()
     ) -> Mapping[str, Array]:
@@ -149,10 +156,12 @@ class Session:
         given = self._types.cotangents(cotangents)
         return self._wait(self._transport.backward(lease, given, listed(input_gradients)), "backward")
 
+    @_checked
     def release(self, lease: str) -> None:
         """End a lease without a backward pass; its mini-batch leaves the step."""
         self._wait(self._transport.release(lease), "release")
 
+    @_checked
     def accumulate(self, batches: Iterable[MiniBatch | Feeds], *, progress: bool = True) -> list[StepResult]:
         """Forward and backward of every mini-batch, pipelined; each adds its gradients to the step.
 
@@ -164,6 +173,7 @@ class Session:
         total = len(batches) if isinstance(batches, Sequence) else None
         return list(counted(self.stream(batches), total, show=progress))
 
+    @_checked
     def stream(self, batches: Iterable[MiniBatch | Feeds]) -> Iterator[StepResult]:
         """Like `accumulate`, but each result comes as soon as it is there, in order.
 
@@ -183,6 +193,7 @@ class Session:
 
     # -- gradients and plan -------------------------------------------------------------------
 
+    @_checked
     def gradients(
         self, *, mean: bool = False, keep_open: bool = False, expect: int | Collection[int] | None = None
     ) -> Gradients:
@@ -197,6 +208,7 @@ class Session:
             self._transport.gradients(expect=wanted, mean=mean, keep_open=keep_open), "gradients"
         )
 
+    @_checked
     def plan(self, sizes: Mapping[str, int] | None = None) -> PlanSummary:
         """How the session is spread over the workers, and the times that the scheduler predicts.
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from .errors import AttributeValueError, RaygradError
+from .errors import AttributeValueError, LimitError, RaygradError
 from .tensor import DType, Size, bind_size, check_size
 
 if TYPE_CHECKING:
@@ -68,9 +68,11 @@ def _mentions_size(hint: Any) -> bool:
 
 
 def python_numbers(value: Any) -> Any:
-    """An attribute with Python's numbers where it has NumPy's, also in tuples."""
+    """An attribute with Python's numbers where it has NumPy's, also in tuples; integers have 64 bits."""
     if isinstance(value, tuple):
         return tuple(map(python_numbers, value))
+    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
+        raise LimitError(f"a size or a place of {value:.3e} is beyond 64 bits")
     return value.item() if isinstance(value, np.generic) else value
 
 

@@ -12,32 +12,59 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from .builder import Builder
-from .errors import DifferentiationError, MissingTensorError, RaygradError
+from .errors import DifferentiationError, GraphError, MissingTensorError, RaygradError
 from .graph import Graph, Node, Ref
 from .operators.source import Cotangent
 from .value import Value
 
 
 def gradients(
-    outputs: Mapping[Value, Value] | Sequence[Value], wrt: Sequence[Value]
+    outputs: Mapping[Value, Value] | Sequence[Value] | Value, wrt: Sequence[Value] | Value
 ) -> tuple[Value | None, ...]:
     """The gradients of the outputs, summed, by each value of `wrt`, as new values of the same builder.
 
     `outputs` maps each output to its cotangent (same type), or lists outputs whose cotangent is one
-    (scalars). `None` stands where no output depends on the value.
+    (scalars); a single value needs no list. `None` stands where no output depends on the value. Raises
+    `DifferentiationError` for what is no value, or has no gradient, and `GraphError` for another graph's.
     """
-    seeds = outputs if isinstance(outputs, Mapping) else {y: _ones(y) for y in outputs}
-    if not seeds:
+    ys = list(outputs) if isinstance(outputs, Mapping) else _values(outputs, "outputs")
+    xs = _values(wrt, "wrt")
+    if not ys:
         raise DifferentiationError("there is no output to differentiate")
-    builder = next(iter(seeds)).builder
-    sweep = _Sweep(builder, {v.ref for v in wrt})
+    seeds = outputs if isinstance(outputs, Mapping) else {y: _ones(y) for y in ys}
+    builder = _builder_of([*ys, *seeds.values(), *xs])
+    sweep = _Sweep(builder, {v.ref for v in xs})
     for output, seed in seeds.items():
         sweep.seed(output, seed)
     found = sweep.run()
-    return tuple(Value(builder, found[v.ref]) if v.ref in found else None for v in wrt)
+    return tuple(Value(builder, found[v.ref]) if v.ref in found else None for v in xs)
+
+
+def _values(given: Sequence[Value] | Value, what: str) -> list[Value]:
+    """One value or several as a list."""
+    if isinstance(given, Value):
+        return [given]
+    if not isinstance(given, Iterable) or isinstance(given, str):
+        raise DifferentiationError(f"{what} of gradients are values, got {given!r:.80}")
+    return list(given)
+
+
+def _builder_of(values: Sequence[Value]) -> Builder:
+    """The one builder that has all the values; `DifferentiationError` for what is none of a graph."""
+    for value in values:
+        if not isinstance(value, Value):
+            raise DifferentiationError(f"gradients are of values by values, got {value!r:.80}")
+        if type(value) is not Value:
+            raise DifferentiationError(
+                f"gradients of tensors are those of `rg.grad`, got {type(value).__name__}"
+            )
+        if value.builder is not values[0].builder:
+            raise GraphError(f"gradients got values of two graphs: {values[0]!r} and {value!r}")
+    return values[0].builder
 
 
 def _ones(output: Value) -> Value:
+    _builder_of([output])
     if output.rank:
         raise DifferentiationError(f"{output!r} is no scalar: give its cotangent")
     if not output.dtype.is_floating:

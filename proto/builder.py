@@ -16,14 +16,16 @@ dtypes promote to the wider one.
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterable, Iterator, Sequence
 
 import msgpack
 import numpy as np
 import numpy.typing as npt
 
+from .arguments import listed, public
 from .attributes import to_plain
-from .errors import GraphError, InvalidReferenceError, RaygradError, SizeError
+from .errors import GraphError, InvalidReferenceError, RaygradError, SizeError, TensorError
 from .given import plain
 from .graph import Graph, Node, Ref, label_of, title_of
 from .operators.base import Operator
@@ -31,6 +33,8 @@ from .operators.random import Random, RandomKey
 from .operators.source import Buffer, Constant, Input, Parameter, SizeOf
 from .tensor import DType, Shape, TensorType, check_size
 from .value import Value
+
+_named = functools.partial(public, unchecked=("shape",))
 
 _Key = tuple[str, bytes, tuple[Ref, ...], int | None]
 
@@ -40,6 +44,8 @@ class Builder:
 
     def __init__(self, graph: Graph | None = None) -> None:
         """An empty builder, or one that goes on where `graph` ends (its nodes keep their ids)."""
+        if graph is not None and not isinstance(graph, Graph):
+            raise GraphError(f"a builder goes on where a Graph ends, got {type(graph).__name__}")
         self._nodes: dict[int, Node] = {n.id: n for n in graph} if graph else {}
         self._outputs: dict[str, Ref] = dict(graph.outputs) if graph else {}
         self._names: set[str] = {*graph.inputs, *graph.parameters, *graph.buffers} if graph else set()
@@ -51,21 +57,27 @@ class Builder:
 
     # -- sources ------------------------------------------------------------------------------
 
+    @_named
     def input(self, name: str, shape: Sequence[int | str], dtype: npt.DTypeLike | DType = "float32") -> Value:
         """A tensor fed with every mini-batch."""
         return self._named(Input(name, _shape(shape), DType.of(dtype)))
 
+    @_named
     def parameter(self, name: str, shape: Sequence[int], dtype: npt.DTypeLike | DType = "float32") -> Value:
         """A tensor that the service differentiates; floating-point."""
         return self._named(Parameter(name, _shape(shape), DType.of(dtype)))
 
+    @_named
     def buffer(self, name: str, shape: Sequence[int], dtype: npt.DTypeLike | DType = "float32") -> Value:
         """A constant too large for the document (over 4 KiB), put like a parameter."""
         return self._named(Buffer(name, _shape(shape), DType.of(dtype)))
 
     def constant(self, value: npt.ArrayLike, dtype: npt.DTypeLike | DType | None = None) -> Value:
         """A constant of at most 4 KiB. Python floats become float32 unless `dtype` says otherwise."""
-        array = plain(value, DType.of(dtype).numpy if dtype is not None else None)
+        try:
+            array = plain(value, DType.of(dtype).numpy if dtype is not None else None)
+        except (TypeError, ValueError, RuntimeError) as exc:
+            raise TensorError(f"this does not make a constant: {exc}") from exc
         if dtype is None and not isinstance(value, (np.ndarray, np.generic)) and array.dtype == np.float64:
             array = array.astype(np.float32)
         return self.add(Constant.of(array))[0]
@@ -146,6 +158,8 @@ class Builder:
 
     def output(self, name: str, value: Value) -> Value:
         """Name a value, so that it is returned; a name is used once."""
+        if not isinstance(name, str) or not isinstance(value, Value):
+            raise GraphError(f"an output is a name and a value, got {name!r:.80} and {type(value).__name__}")
         if not name or name in self._outputs:
             raise InvalidReferenceError(f"output name {name!r} is empty or used twice")
         if value.builder is not self:
@@ -169,6 +183,8 @@ class Builder:
     @contextlib.contextmanager
     def label(self, label: str) -> Iterator[None]:
         """Nodes added inside carry this label (joined with '/' to the one around it) in messages."""
+        if not isinstance(label, str):
+            raise GraphError(f"a label is a text, got {label!r:.80}")
         before = self._label
         self._label = f"{before}/{label}" if before else label
         try:
@@ -191,6 +207,7 @@ def _stream(operator: Operator) -> int:
 def _shape(shape: Sequence[int | str]) -> Shape:
     if isinstance(shape, str) or not isinstance(shape, Iterable):
         raise SizeError(f"a shape is a sequence of numbers and names, got {shape!r}")
+    shape = listed((shape,))
     return tuple(check_size(s) for s in shape)
 
 

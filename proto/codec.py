@@ -128,6 +128,8 @@ def decode(data: bytes, limits: Limits = DEFAULT) -> Graph:
 
 def _unpack(data: bytes, limits: Limits) -> dict[str, Any]:
     """The document as plain lists and maps, of a version that this build reads."""
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise DocumentSyntaxError(f"a document is bytes, not {type(data).__name__}")
     if len(data) > limits.document_bytes:
         raise LimitError(f"the document has {len(data)} bytes; at most {limits.document_bytes} are allowed")
     scan(data, limits)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import operator
 from collections.abc import Iterable
@@ -9,9 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ConfigurationError
+from .errors import ConfigurationError, LimitError
 
 LARGEST_INDEX = 2**64 - 1
+MOST_INDICES = 1 << 20
+"""How many indices of mini-batches can be listed."""
 
 _TRUTHS = (bool, np.bool_)
 _TEXTS = (str, bytes, bytearray)
@@ -52,7 +55,18 @@ def checked_expect(given: Any) -> int | frozenset[int] | None:
     single = isinstance(given, _TRUTHS + _TEXTS) or getattr(given, "shape", None) == ()
     if single or not isinstance(given, Iterable):
         return _index(given)
-    return frozenset(map(_index, given))
+    first = None if _are_many(given) else tuple(itertools.islice(given, MOST_INDICES + 1))
+    if first is None or len(first) > MOST_INDICES:
+        raise LimitError(f"more than {MOST_INDICES} indices are expected: give their number")
+    return frozenset(map(_index, first))
+
+
+def _are_many(given: Iterable[Any]) -> bool:
+    """Whether these say that they are more than can be listed."""
+    try:
+        return operator.length_hint(given) > MOST_INDICES
+    except OverflowError:  # of a range
+        return True
 
 
 def _is_no_number(given: Any) -> bool:

@@ -94,6 +94,7 @@ def _complete(index: tuple[Item, ...], type: TensorType) -> list[Item]:
 def _range(type: TensorType, axis: int, item: Item) -> _Range:
     size = type.shape[axis]
     if isinstance(item, slice):
+        _check_slice(item)
         return _named(size, item) if isinstance(size, str) else _numbered(size, item)
     if isinstance(item, bool) or not isinstance(item, SupportsIndex):
         raise TypeMismatchError(f"axis {axis} of {type} takes a number, a slice, None or '...', not {item!r}")
@@ -108,6 +109,15 @@ def _range(type: TensorType, axis: int, item: Item) -> _Range:
 def _numbered(size: int, item: slice) -> _Range:
     places = range(*item.indices(size))
     return _Range(places.start if places else 0, len(places), places.step)
+
+
+def _check_slice(item: slice) -> None:
+    """`TypeMismatchError` for what Python itself would not take."""
+    for part in (item.start, item.stop, item.step):
+        if part is not None and not isinstance(part, SupportsIndex):
+            raise TypeMismatchError(f"a slice has integers, not {part!r:.80}")
+    if item.step is not None and operator.index(item.step) == 0:
+        raise TypeMismatchError("the step of a slice cannot be 0")
 
 
 def _named(size: str, item: slice) -> _Range:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from .errors import LimitError
 from .graph import Graph, Node
 from .operators.source import Parameter
-from .tensor import TensorType, span
+from .tensor import MOST_ELEMENTS, TensorType, span
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -30,7 +30,7 @@ class Limits:
     string: int = 1024  # bytes of a name, label or key
     list_length: int = 4096  # of an attribute
     rank: int = 16
-    elements: int = 1 << 32  # of one value
+    elements: int = MOST_ELEMENTS  # of one value
     type_bytes: int = 256 * GIB  # of all values of a graph, as their types say
     tensor_bytes: int = 16 * GIB  # of a set of tensors that is sent
 

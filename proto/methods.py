@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from .arguments import public
 from .operators import elementwise as ew
 from .operators import exponential, rounding, scan, sorting, special, trigonometry
 from .operators.base import Operator
@@ -93,34 +94,42 @@ class Methods:
 
     # -- reductions, over all axes by default -------------------------------------------------
 
+    @public
     def sum(self: Any, axes: Axes = None, keepdims: bool = False) -> Value:
         """The sum over `axes` (all by default)."""
         return reduce(Sum, self, axes, keepdims)
 
+    @public
     def prod(self: Any, axes: Axes = None, keepdims: bool = False) -> Value:
         """The product over `axes`."""
         return reduce(Prod, self, axes, keepdims)
 
+    @public
     def max(self: Any, axes: Axes = None, keepdims: bool = False) -> Value:
         """The largest element over `axes`; several share the gradient evenly."""
         return reduce(Max, self, axes, keepdims)
 
+    @public
     def min(self: Any, axes: Axes = None, keepdims: bool = False) -> Value:
         """The smallest element over `axes`; several share the gradient evenly."""
         return reduce(Min, self, axes, keepdims)
 
+    @public
     def all(self: Any, axes: Axes = None, keepdims: bool = False) -> Value:
         """Whether all elements (bool) over `axes` are true."""
         return reduce(AllTrue, self, axes, keepdims)
 
+    @public
     def any(self: Any, axes: Axes = None, keepdims: bool = False) -> Value:
         """Whether an element (bool) over `axes` is true."""
         return reduce(AnyTrue, self, axes, keepdims)
 
+    @public
     def logsumexp(self: Any, axes: Axes = None, keepdims: bool = False) -> Value:
         """log Σ eˣ over `axes`, without overflow."""
         return reduce(LogSumExp, self, axes, keepdims)
 
+    @public
     def mean(self: Any, axes: Axes = None, keepdims: bool = False) -> Value:
         """The sum divided by the number of elements, which may be a named size.
 
@@ -135,18 +144,22 @@ class Methods:
 
     # -- along one axis -----------------------------------------------------------------------
 
+    @public
     def argmax(self: Any, axis: int) -> Value:
         """The int64 index of the largest element along `axis`, the first of several."""
         return _node(sorting.ArgMax(self.type.axis(axis)), self)
 
+    @public
     def argmin(self: Any, axis: int) -> Value:
         """The int64 index of the smallest element along `axis`, the first of several."""
         return _node(sorting.ArgMin(self.type.axis(axis)), self)
 
+    @public
     def cumsum(self: Any, axis: int) -> Value:
         """The sum of the elements up to each place along `axis`."""
         return _node(scan.CumSum(self.type.axis(axis)), self)
 
+    @public
     def cumprod(self: Any, axis: int) -> Value:
         """The product of the elements up to each place along `axis`."""
         return _node(scan.CumProd(self.type.axis(axis)), self)

@@ -27,6 +27,9 @@ Array = npt.NDArray[np.generic]
 INTEGERS = (int, np.integer)
 """What counts as a number of places where a program gives one: NumPy's arithmetic gives its own."""
 
+MOST_ELEMENTS = 1 << 32
+"""Elements of one value, unless a server says otherwise."""
+
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}\Z")
 
 
@@ -91,6 +94,8 @@ class DType(enum.Enum):
         if isinstance(dtype, DType):
             return dtype
         try:
+            if dtype is None:
+                raise TypeError("NumPy takes None for float64")
             found = np.dtype(dtype)
         except (TypeError, ValueError, SyntaxError) as exc:
             raise TypeMismatchError(f"{dtype!r} is no dtype; use one of {[d.value for d in cls]}") from exc
@@ -184,6 +189,8 @@ class TensorType:
 
     def axis(self, axis: int) -> int:
         """`axis` counted from the front; `TypeMismatchError` if there is no such axis."""
+        if not isinstance(axis, INTEGERS) or isinstance(axis, bool):
+            raise TypeMismatchError(f"an axis of {self} is an integer, got {axis!r:.80}")
         if not -self.rank <= axis < self.rank:
             raise TypeMismatchError(f"axis {axis} does not exist in {self}")
         return axis % self.rank

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeGuard
 
 import numpy as np
 
-from .errors import TypeMismatchError
+from .arguments import listed, refuse_ambiguous
+from .errors import LimitError, TypeMismatchError
 from .methods import Methods
 from .operators import elementwise as ew
 from .operators.base import Operator
@@ -21,7 +22,7 @@ from .operators.division import FloorDiv, Remainder
 from .operators.logic import And, Or, ShiftLeft, ShiftRight, Xor
 from .operators.shape import Broadcast, Cast, Reshape, StopGradient, Transpose, missing_size
 from .promotion import broadcast_shapes, promote
-from .tensor import Array, DType, Shape, Size, TensorType
+from .tensor import MOST_ELEMENTS, Array, DType, Shape, Size, TensorType
 
 if TYPE_CHECKING:
     from .builder import Builder
@@ -75,20 +76,43 @@ class Value(Methods):
         """The same values, as a constant to whoever differentiates."""
         return _one(StopGradient()(self))
 
-    def broadcast_to(self, shape: Sequence[Size]) -> Value:
-        """Repeated along axes of size 1 and along new leading axes."""
-        target = tuple(shape)
+    def broadcast_to(self, *shape: Size | Sequence[Size]) -> Value:
+        """Repeated along axes of size 1 and along new leading axes, to a shape or to sizes one by one."""
+        target = listed(shape)
         return self if target == self.shape else _one(Broadcast(target)(self))
 
-    def reshape(self, shape: Sequence[Size]) -> Value:
-        """The same elements in C order; one size may be -1."""
-        wanted = tuple(shape)
+    def reshape(self, *shape: Size | Sequence[Size]) -> Value:
+        """The same elements in C order, in a shape or in sizes one by one; one size may be -1."""
+        wanted = listed(shape)
         target = missing_size(self.type, wanted) if -1 in wanted else wanted
         return self if target == self.shape else _one(Reshape(target)(self))
 
-    def transpose(self, axes: Sequence[int] | None = None) -> Value:
-        """Axes permuted; reversed by default."""
-        order = tuple(range(self.rank))[::-1] if axes is None else tuple(self.type.axis(a) for a in axes)
+    def view(self, *shape: Size | Sequence[Size]) -> Value:
+        """`reshape`, under PyTorch's name. Values have no memory to share."""
+        return self.reshape(*shape)
+
+    def expand(self, *shape: Size | Sequence[Size]) -> Value:
+        """`broadcast_to`, where −1 leaves a size as it is."""
+        wanted = listed(shape)
+        new = len(wanted) - self.rank
+        if new < 0:
+            raise TypeMismatchError(f"{self.type} does not expand to {wanted}, which has fewer axes")
+        kept = (self.shape[a - new] if s == -1 and a >= new else s for a, s in enumerate(wanted))
+        return self.broadcast_to(tuple(kept))
+
+    def permute(self, *axes: int | Sequence[int]) -> Value:
+        """The axes in this order."""
+        return self.transpose(listed(axes))
+
+    def transpose(self, *axes: int | Sequence[int] | None) -> Value:
+        """Axes permuted; reversed by default.
+
+        Raises `TypeMismatchError` for two axes one by one where NumPy and PyTorch mean different things.
+        """
+        if len(axes) == 2:
+            refuse_ambiguous(self.type, axes)
+        given = None if not axes or axes[0] is None else listed(axes)
+        order = tuple(range(self.rank))[::-1] if given is None else tuple(map(self.type.axis, given))
         return self if order == tuple(range(self.rank)) else _one(Transpose(order)(self))
 
     @property
@@ -108,6 +132,8 @@ class Value(Methods):
         """The elements along the first axis, whose size must be a number."""
         if not self.rank or isinstance(self.shape[0], str):
             raise TypeMismatchError(f"cannot iterate over {self!r}: its first axis has no number of elements")
+        if self.shape[0] > MOST_ELEMENTS:
+            raise LimitError(f"cannot iterate over {self!r}: at most {MOST_ELEMENTS} elements are allowed")
         return (self[i] for i in range(self.shape[0]))
 
     def __bool__(self) -> bool:

@@ -181,9 +181,9 @@ def test_what_does_not_fit() -> None:
     builder = Builder()
     x = builder.input("x", ("N",))
     for p in (-0.1, 1.5, float("nan")):
-        with pytest.raises(ConfigurationError, match="probability"):
+        with pytest.raises(ConfigurationError, match=r"probability|a number"):
             f.dropout(x, p)
-        with pytest.raises(TypeMismatchError, match="probability"):
+        with pytest.raises(TypeMismatchError, match=r"probability|a number"):
             Dropout(0, p)(x, builder.random_key())
     with pytest.raises(TypeMismatchError, match="stream"):
         Dropout(2**32, 0.5)(x, builder.random_key())

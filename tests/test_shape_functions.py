@@ -205,10 +205,12 @@ def test_an_index_outside_of_one_of_several_axes_is_refused() -> None:
 
 
 def test_one_hot_and_constants() -> None:
-    labels = np.array([[1, 0], [2, 7]])
+    labels = np.array([[1, 0], [2, 1]])
     expected = (labels[..., None] == np.arange(3)).astype(int)
     np.testing.assert_array_equal(run(lambda i: f.one_hot(i, 3), labels), expected)
     np.testing.assert_array_equal(run(lambda i: f.one_hot(i, 3, 0), labels), np.moveaxis(expected, -1, 0))
+    with pytest.raises(ValueError, match="do not all lie"):
+        run(lambda i: f.one_hot(i, 2), labels)
     narrow = run(lambda i: f.one_hot(i, 300), labels.astype(np.int8))
     np.testing.assert_array_equal(narrow, (labels[..., None] == np.arange(300)).astype(int))
     builder = Builder()

@@ -8,7 +8,7 @@
 Each is one operator or a few; broadcasting and promotion are those of arithmetic on values. Axes may be
 counted from the back. Errors are `TypeMismatchError` and `SizeError`, and name the operator.
 
-One module per family; what a program types is named here.
+One module per family; what a program types is named here, and checked (`raygrad.proto.arguments`).
 """
 
 from .activations import (
@@ -66,6 +66,7 @@ from .elementwise import (
     xlogy,
 )
 from .exponentials import erf, erfc, exp, exp2, expm1, log, log1p, log2, log10, logaddexp
+from .exposing import expose
 from .indexing import embedding, gather, index_select, masked_fill, one_hot, take, take_along_axis
 from .logic import (
     bitwise_and,
@@ -391,3 +392,5 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
+
+expose(globals(), __all__)

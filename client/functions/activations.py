@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from raygrad.proto.errors import ConfigurationError, SizeError
+from raygrad.proto.errors import ConfigurationError, SizeError, TypeMismatchError
 from raygrad.proto.operators import elementwise as ew
 from raygrad.proto.operators import loss
+from raygrad.proto.promotion import broadcast_shapes
 from raygrad.proto.tensor import DType
 from raygrad.proto.value import Value
 
@@ -34,7 +35,9 @@ def sigmoid(x: Value) -> Value:
 
 
 def softplus(x: Value, beta: float = 1.0) -> Value:
-    """log(1 + e^(beta · x)) / beta, without overflow."""
+    """log(1 + e^(beta · x)) / beta, without overflow; beta is not 0."""
+    if is_number(beta, 0.0):
+        raise ConfigurationError("beta of softplus cannot be 0")
     return node(ew.Softplus(), x) if is_number(beta, 1.0) else node(ew.Softplus(), x * beta) / beta
 
 
@@ -60,6 +63,8 @@ def thresholded_relu(x: Value, alpha: float = 1.0) -> Value:
 
 def hard_tanh(x: Value, low: float = -1.0, high: float = 1.0) -> Value:
     """x between `low` and `high`, which it does not leave; the derivative on the border is 0."""
+    if low > high:
+        raise ConfigurationError(f"hard_tanh needs a low that is not above high, got {low} and {high}")
     return where(x <= low, low, where(x >= high, high, x))
 
 
@@ -91,6 +96,8 @@ def selu(x: Value) -> Value:
 
 def celu(x: Value, alpha: float = 1.0) -> Value:
     """x where x > 0, else alpha · (e^(x/alpha) − 1)."""
+    if alpha == 0:
+        raise ConfigurationError("alpha of celu cannot be 0")
     return _scaled_elu(x, 1.0, alpha, alpha)
 
 
@@ -107,6 +114,8 @@ def prelu(x: Value, weight: Value) -> Value:
     """x where x > 0, else weight · x; the weight broadcasts, or is a vector over the channels (axis 1)."""
     per_channel = weight.rank == 1 and x.rank > 2
     slope = weight.reshape((*weight.shape, *(1,) * (x.rank - 2))) if per_channel else weight
+    if broadcast_shapes(x.shape, slope.shape) != x.shape:
+        raise TypeMismatchError(f"the weight {weight.type} of prelu does not broadcast to {x.type}")
     above = x > 0.0
     return where(above, x, ew.zero_where(above, x) * slope)
 
@@ -138,6 +147,8 @@ def hard_shrink(x: Value, lambd: float = 0.5) -> Value:
 
 def soft_shrink(x: Value, lambd: float = 0.5, bias: float | None = None) -> Value:
     """x moved toward 0 by `bias` (by lambd, if none is given) where |x| > lambd, else 0."""
+    if lambd < 0:
+        raise ConfigurationError(f"lambd of soft_shrink cannot be negative, got {lambd}")
     width = lambd if bias is None else bias
     return ew.zero_where(abs(x) <= lambd, x - sign(x) * width)
 

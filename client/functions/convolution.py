@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from raygrad.proto.errors import ConfigurationError, SizeError
+from raygrad.proto.errors import ConfigurationError, SizeError, TypeMismatchError
 from raygrad.proto.operators.convolution import Conv, ConvInputGrad
 from raygrad.proto.tensor import Size
 from raygrad.proto.value import Value
@@ -52,6 +52,11 @@ def conv_transpose(
     plus `output_padding` at its end, which is less than the stride or the dilation.
     """
     count = spatial_rank(x)
+    if weight.rank != x.rank or (bias is not None and bias.rank != 1):
+        given = weight.type if bias is None else f"{weight.type} and a bias {bias.type}"
+        raise TypeMismatchError(
+            f"conv_transpose of {x.type} needs (C, O/groups, *kernel) and (O,), got {given}"
+        )
     kernel = weight.type.of_shape(weight.shape[2:]).static
     steps, spacing, more = each(stride, count), each(dilation, count), each(output_padding, count)
     sides = sides_of(padding, kernel, (1,) * count, spacing)
@@ -62,6 +67,8 @@ def conv_transpose(
     y = node(operator, x, weight)
     if any(axis.zeros for axis in axes):
         y = pad(y, [(0, 0), (0, 0), *((0, axis.zeros) for axis in axes)])
+    if bias is not None and bias.shape != y.shape[1:2]:
+        raise TypeMismatchError(f"the bias {bias.type} does not fit the channels of {y.type}")
     return y if bias is None else y + bias.reshape((1, *bias.shape, *(1 for _ in axes)))
 
 

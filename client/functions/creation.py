@@ -13,6 +13,7 @@ from raygrad.proto.operators.source import Iota
 from raygrad.proto.tensor import INTEGERS, DType, Size
 from raygrad.proto.value import Value
 
+from .counts import whole
 from .elementwise import where
 
 
@@ -66,10 +67,12 @@ def arange(
     first, end = (0, start) if stop is None else (start, stop)
     if step == 0:
         raise ConfigurationError("arange needs a step other than 0")
-    whole = all(isinstance(n, INTEGERS) for n in (first, end, step))
-    kind = DType.of(dtype) if dtype is not None else DType.int64 if whole else DType.float32
-    count = max(math.ceil((end - first) / step), 0)
-    exact = DType.int64 if whole else DType.float64
+    integers = all(isinstance(n, INTEGERS) for n in (first, end, step))
+    kind = DType.of(dtype) if dtype is not None else DType.int64 if integers else DType.float32
+    if not all(map(math.isfinite, (first, end, step))):
+        raise ConfigurationError(f"arange needs finite numbers, got {first}, {end} and {step}")
+    count = whole(max((end - first) / step, 0), f"arange from {first} to {end} by {step}", upwards=True)
+    exact = DType.int64 if integers else DType.float64
     index = places(builder, count, exact)
     return (index * step + first).astype(kind)
 
@@ -78,6 +81,8 @@ def linspace(
     builder: Builder, start: float, stop: float, count: int, dtype: DType | str = DType.float32
 ) -> Value:
     """`count` numbers from `start` to `stop`, both included, at equal distances."""
+    if not (math.isfinite(start) and math.isfinite(stop)):
+        raise ConfigurationError(f"linspace needs finite numbers, got {start} and {stop}")
     last = max(count - 1, 1)
     place = places(builder, count, DType.float64)
     inner = place * (stop - start) / last + start

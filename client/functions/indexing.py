@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from raygrad.proto.coordinates import counted_from_front
 from raygrad.proto.errors import TypeMismatchError
-from raygrad.proto.operators import indexing
+from raygrad.proto.operators import indexing, scatter
 from raygrad.proto.promotion import broadcast_shapes
 from raygrad.proto.tensor import DType, Shape, Size
 from raygrad.proto.value import Operand, Value
 
-from .creation import places
+from .creation import full, full_like, places
 from .elementwise import where
 from .node import node
 
@@ -60,16 +60,26 @@ def embedding(indices: Value, table: Value, padding_index: int | None = None) ->
 
 
 def one_hot(indices: Value, classes: Size, axis: int = -1, dtype: DType | str = DType.int64) -> Value:
-    """1 at each index along a new `axis` of `classes` elements, else 0; all 0 for an index outside."""
+    """1 at each index along a new `axis` of `classes` elements, else 0.
+
+    An index outside of them is a `KernelError` when the graph runs.
+    """
     if not indices.dtype.is_integer:
         raise TypeMismatchError(f"one_hot needs integer indices, got {indices.type}")
+    at = indices.type.of_shape((*indices.shape, classes)).axis(axis)
+    kind = DType.of(dtype)
+    cold = full(indices.builder, (*indices.shape[:at], classes, *indices.shape[at:]), 0, kind)
+    spread = indices.reshape((*indices.shape[:at], 1, *indices.shape[at:]))
+    return node(scatter.Scatter(at), cold, spread, full_like(spread, 1, kind))
+
+
+def hot_within(indices: Value, classes: Size, axis: int) -> Value:
+    """`one_hot` as bool, with nothing hot for an index outside of the classes."""
     rank = indices.rank + 1
     at = indices.type.of_shape((*indices.shape, classes)).axis(axis)
-    shape = (*indices.shape[:at], classes, *indices.shape[at:])
     place = places(indices.builder, classes).reshape(along(classes, at, rank))
     wide = indices.astype(DType.int64)  # a narrow dtype need not hold the number of every class
-    spread = wide.reshape((*indices.shape[:at], 1, *indices.shape[at:])).broadcast_to(shape)
-    return spread.equals(place).astype(DType.of(dtype))
+    return wide.reshape((*indices.shape[:at], 1, *indices.shape[at:])).equals(place)
 
 
 def masked_fill(x: Value, mask: Value, value: Operand) -> Value:

@@ -6,7 +6,7 @@ from raygrad.proto.operators import elementwise as ew
 from raygrad.proto.operators import logic
 from raygrad.proto.operators.base import Operator
 from raygrad.proto.tensor import DType
-from raygrad.proto.value import Operand, Value, binary
+from raygrad.proto.value import Operand, Value, binary, lift
 
 from .elementwise import abs
 from .node import node
@@ -93,4 +93,11 @@ def bitwise_right_shift(a: Operand, b: Operand) -> Value:
 
 
 def _logical(operator: Operator, a: Operand, b: Operand) -> Value:
-    return binary(operator, *(truth(v) if isinstance(v, Value) else bool(v) for v in (a, b)))
+    like = a if isinstance(a, Value) else b
+    return binary(operator, *(_truth_of(v, like) for v in (a, b)))
+
+
+def _truth_of(operand: Operand, like: Operand) -> Operand:
+    if isinstance(operand, (bool, int, float)) or not isinstance(like, Value):
+        return bool(operand)
+    return truth(lift(operand, like))

@@ -38,6 +38,7 @@ def layer_norm(
 
     Weight and bias have the sizes of these axes; either may be left out.
     """
+    _check_weights("layer_norm", x, axes, weight, bias)
     if weight is not None and bias is not None:
         return node(LayerNorm(axes, eps), x, weight, bias)
     y = node(LayerNorm(axes, eps), x)
@@ -51,11 +52,22 @@ def rms_norm(x: Value, axes: int = 1, weight: Value | None = None, eps: float = 
     Zhang and Sennrich, "Root Mean Square Layer Normalization" (2019), https://arxiv.org/abs/1910.07467.
     In half precision the mean is taken in float32: the square of 256 is too large for a float16.
     """
+    _check_weights("rms_norm", x, axes, weight)
     if x.dtype.is_half:
         wide = None if weight is None else weight.astype(DType.float32)
         return rms_norm(x.astype(DType.float32), axes, wide, eps).astype(x.dtype)
     y = x / sqrt(x.square().mean(range(x.rank - axes, x.rank), keepdims=True) + eps)
     return y if weight is None else y * weight
+
+
+def _check_weights(name: str, x: Value, axes: int, *weights: Value | None) -> None:
+    """The last axes exist, and weights have their sizes."""
+    if not 1 <= axes <= x.rank:
+        raise TypeMismatchError(f"{name}: {x.type} has no {axes} last axes")
+    wanted = x.type.of_shape(x.shape[-axes:])
+    for weight in weights:
+        if weight is not None and weight.shape != wanted.shape:
+            raise TypeMismatchError(f"{name}: a weight or bias for {x.type} is {wanted}, got {weight.type}")
 
 
 def group_norm(
@@ -93,6 +105,11 @@ def instance_norm(
 
 def _per_channel(x: Value, weight: Value | None, bias: Value | None) -> Value:
     """x (N, C, *spatial) times weight (C,), plus bias (C,)."""
+    for given in (weight, bias):
+        if given is not None and given.shape != x.shape[1:2]:
+            raise TypeMismatchError(
+                f"a weight or bias of {x.type} has one element per channel, got {given.type}"
+            )
     ones = [1] * (x.rank - 2)
     y = x if weight is None else x * weight.reshape((*weight.shape, *ones))
     return y if bias is None else y + bias.reshape((*bias.shape, *ones))

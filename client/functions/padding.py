@@ -95,7 +95,17 @@ def _wrapped(x: Value, axis: int, before: int, after: int) -> Value:
     size = _size(x, axis)
     left, right = _part(x, axis, size - before % size, size), _part(x, axis, 0, after % size)
     whole = 1 + before // size + after // size
-    return _joined([left, *[x] * whole, right], axis)
+    return _joined([left, *([x] * whole if whole <= _FEW else [_tiled(x, axis, whole)]), right], axis)
+
+
+_FEW = 8
+"""Copies that are listed one by one."""
+
+
+def _tiled(x: Value, axis: int, count: int) -> Value:
+    front, size, behind = x.shape[:axis], _size(x, axis), x.shape[axis + 1 :]
+    spread = x.reshape((*front, 1, size, *behind)).broadcast_to((*front, count, size, *behind))
+    return spread.reshape((*front, count * size, *behind))
 
 
 _RULES: dict[str, Callable[[Value, int, int, int], Value]] = {

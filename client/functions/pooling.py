@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from raygrad.proto.errors import SizeError, TypeMismatchError
+from raygrad.proto.errors import ConfigurationError, SizeError, TypeMismatchError
 from raygrad.proto.operators.convolution import Conv
 from raygrad.proto.operators.indexing import Take
 from raygrad.proto.operators.pooling import AvgPool, MaxPool
@@ -69,10 +69,18 @@ def max_unpool(
     is a `KernelError` when the graph runs.
     """
     count = spatial_rank(x)
+    if indices.shape != x.shape:
+        raise TypeMismatchError(
+            f"max_unpool needs one index for each element of {x.type}, got {indices.type}"
+        )
     widths, steps = each(kernel, count), each(kernel if stride is None else stride, count)
+    if min((*widths, *steps)) < 1:
+        raise TypeMismatchError(f"max_unpool needs windows and steps of at least 1, got {widths} and {steps}")
     if sizes is None:
         axes = zip(x.type.of_shape(x.shape[2:]).static, widths, steps, each(padding, count), strict=True)
         sizes = [(size - 1) * step - 2 * pads + width for size, width, step, pads in axes]
+    if len(sizes) != count:
+        raise TypeMismatchError(f"max_unpool needs {count} sizes for {x.type}, got {sizes}")
     flat = zeros(x.builder, (*x.shape[:2], math.prod(sizes)), x.dtype)
     found = scatter(flat, flatten(indices, 2), flatten(x, 2), 2)
     return found.reshape((*x.shape[:2], *sizes))
@@ -97,6 +105,8 @@ def avg_pool(
     beyond the padding never counts. With `divisor` each window's sum is divided by that number instead.
     """
     over = windows_over(x, kernel, stride, padding, dilation, ceil_mode)
+    if divisor == 0:
+        raise ConfigurationError("the divisor of avg_pool cannot be 0")
     if divisor is not None:
         return _window_sums(x, over) / divisor
     if any(d != 1 for d in over.dilation):
@@ -147,6 +157,8 @@ def lp_pool(
     ceil_mode: bool = False,
 ) -> Value:
     """The norm (Σ|x|ᵖ)^(1/p) of each window of x (N, C, *spatial), with derivative 0 where it is 0."""
+    if p == 0:
+        raise ConfigurationError("lp_pool needs a p other than 0")
     if math.isinf(p):
         return max_pool(abs(x), kernel, stride, padding, dilation, ceil_mode)
     over = windows_over(x, kernel, stride, padding, dilation, ceil_mode)
@@ -264,7 +276,8 @@ def _window_places(x: Value, axis: int, size: Size) -> tuple[int, Value]:
     length = x.shape[axis]
     if isinstance(length, str) or isinstance(size, str):
         raise SizeError(f"adaptive_max_pool cannot divide axis {axis} of {x.type}: give a number for it")
-    most = max(-(-(i + 1) * length // size) - i * length // size for i in range(size))
+    whole, left = divmod(length, size)
+    most = whole if not left else whole + 1 if not size % left else whole + 2
     number = places(x.builder, size).reshape((size, 1))
     first, end = floor_divide(number * length, size), floor_divide((number + 1) * length + (size - 1), size)
     return most, minimum(first + places(x.builder, most), end - 1).reshape((-1,))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from raygrad.proto.errors import SizeError, TypeMismatchError
+from raygrad.proto.promotion import broadcast_shapes
 from raygrad.proto.tensor import Size
 from raygrad.proto.value import Value
 
@@ -22,7 +23,7 @@ def linear(x: Value, weight: Value, bias: Value | None = None) -> Value:
     The weight lies as it multiplies; PyTorch's (out, in) goes in as `weight.T`.
     """
     product = x @ weight
-    return product if bias is None else product + bias
+    return product if bias is None else _shifted(product, bias)
 
 
 def matmul(a: Value, b: Value) -> Value:
@@ -73,4 +74,11 @@ def bilinear(a: Value, b: Value, weight: Value, bias: Value | None = None) -> Va
     table = flatten(weight.transpose((1, 0, 2)))
     partial = (a @ table).reshape((*a.shape[:-1], outputs, columns))
     product = (partial @ b.reshape((*b.shape, 1))).reshape((*a.shape[:-1], outputs))
-    return product if bias is None else product + bias
+    return product if bias is None else _shifted(product, bias)
+
+
+def _shifted(x: Value, bias: Value) -> Value:
+    """x plus a bias, which does not make it larger."""
+    if broadcast_shapes(x.shape, bias.shape) != x.shape:
+        raise TypeMismatchError(f"the bias {bias.type} does not broadcast to {x.type}")
+    return x + bias

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -11,6 +10,7 @@ from raygrad.proto.operators.resampling import Resample
 from raygrad.proto.tensor import Size
 from raygrad.proto.value import Value
 
+from .counts import whole
 from .creation import ones
 from .node import node
 
@@ -128,4 +128,4 @@ def _scaled(x: Value, axis: int, scale: float) -> Size:
         return size
     if isinstance(size, str):
         raise SizeError(f"a size {scale} times {size!r} cannot be expressed: give a number for {size!r}")
-    return math.floor(size * scale)
+    return whole(size * scale, f"{scale} times {size}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from raygrad.proto.errors import ConfigurationError
 from raygrad.proto.operators import rounding
 from raygrad.proto.value import Value
 
@@ -27,6 +28,8 @@ def round(x: Value, decimals: int = 0) -> Value:
     """The nearest multiple of 10^−decimals; of two equally near, the even one."""
     if decimals == 0 or x.dtype.is_integer:
         return _rounded(rounding.Round(), x)
+    if abs(decimals) > 300:
+        raise ConfigurationError(f"round to 10^{-decimals} is beyond the range of floating-point numbers")
     scale = 10.0 ** abs(decimals)
     if decimals > 0:
         return _rounded(rounding.Round(), x * scale) / scale

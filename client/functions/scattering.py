@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from raygrad.proto.errors import ConfigurationError
+from raygrad.proto.errors import ConfigurationError, TypeMismatchError
 from raygrad.proto.operators import indexing
 from raygrad.proto.operators import scatter as writing
 from raygrad.proto.tensor import DType
@@ -32,9 +32,9 @@ def scatter(x: Value, indices: Value, updates: Operand, axis: int) -> Value:
 
     Beside the axis indices reach as far as x, or less far; `updates` as far as indices, or further.
     """
-    at = x.type.axis(axis)
+    at, values = x.type.axis(axis), _updates(x, indices, updates)
     part = corner(x, indices.shape, at)
-    return _pasted(x, node(writing.Scatter(at), part, indices, _updates(x, indices, updates)))
+    return _pasted(x, node(writing.Scatter(at), part, indices, values))
 
 
 def scatter_add(x: Value, indices: Value, updates: Operand, axis: int) -> Value:
@@ -60,26 +60,37 @@ def scatter_reduce(
 
 def index_add(x: Value, axis: int, indices: Value, updates: Value) -> Value:
     """x with slices of `updates` added at indices (one axis) along `axis`."""
-    at = x.type.axis(axis)
+    at = _one_axis(x, axis, indices)
     return x + node(indexing.TakeGrad(at, x.shape[at]), updates, indices)
 
 
 def index_copy(x: Value, axis: int, indices: Value, updates: Value) -> Value:
     """x with slices of `updates` at indices (one axis) along `axis`."""
-    at = x.type.axis(axis)
+    at = _one_axis(x, axis, indices)
+    if updates.rank != x.rank:
+        raise TypeMismatchError(f"updates of {x.type} need as many axes, got {updates.type}")
     spread = indices.reshape(along(indices.shape[0], at, x.rank)).broadcast_to(updates.shape)
     return node(writing.Scatter(at), x, spread, updates)
 
 
 def index_fill(x: Value, axis: int, indices: Value, value: Operand) -> Value:
     """x with `value` in the slices at indices (one axis) along `axis`."""
-    at = x.type.axis(axis)
+    at = _one_axis(x, axis, indices)
     shape = (*x.shape[:at], indices.shape[0], *x.shape[at + 1 :])
     return index_copy(x, at, indices, lift(value, x).broadcast_to(shape))
 
 
+def _one_axis(x: Value, axis: int, indices: Value) -> int:
+    """`axis` counted from the front; the indices have one axis themselves."""
+    if indices.rank != 1:
+        raise TypeMismatchError(f"indices of slices of {x.type} need one axis, got {indices.type}")
+    return x.type.axis(axis)
+
+
 def _updates(x: Value, indices: Value, updates: Operand) -> Value:
     """The updates as they meet the indices: cut to their size, or a scalar spread over them."""
+    if indices.rank != x.rank:
+        raise TypeMismatchError(f"indices into {x.type} need as many axes, got {indices.type}")
     values = lift(updates, x)
     if values.rank == indices.rank:
         return corner(values, indices.shape, -1)

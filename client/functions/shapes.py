@@ -10,6 +10,7 @@ from raygrad.proto.operators import shape
 from raygrad.proto.tensor import Shape, Size, merged
 from raygrad.proto.value import Value, same_dtype
 
+from .counts import pieces
 from .node import node
 
 
@@ -36,14 +37,12 @@ def unsqueeze(x: Value, axes: int | Sequence[int]) -> Value:
 
 def expand(x: Value, shape: Sequence[Size]) -> Value:
     """x repeated along its axes of size 1 and along new leading axes; −1 leaves a size as it is."""
-    new = len(shape) - x.rank
-    kept = [x.shape[a - new] if s == -1 and a >= new else s for a, s in enumerate(shape)]
-    return x.broadcast_to(kept)
+    return x.expand(shape)
 
 
 def transpose(x: Value, axes: Sequence[int] | None = None) -> Value:
     """x with its axes in this order, reversed by default."""
-    return x.transpose(axes)
+    return x.transpose() if axes is None else x.transpose(axes)
 
 
 def swapaxes(x: Value, first: int, second: int) -> Value:
@@ -142,6 +141,7 @@ def chunk(x: Value, count: int, axis: int = 0) -> tuple[Value, ...]:
     if count < 1:
         raise TypeMismatchError(f"chunk needs at least one piece of {x.type}, got {count}")
     piece = max(-(-size // count), 1)
+    pieces(-(-size // piece), f"chunk of axis {axis} of {x.type}")
     return split(x, [min(piece, size - begin) for begin in range(0, size, piece)] or [0], axis)
 
 
@@ -151,4 +151,5 @@ def unbind(x: Value, axis: int = 0) -> tuple[Value, ...]:
     size = x.shape[at]
     if isinstance(size, str):
         raise SizeError(f"unbind cannot count axis {axis} of {x.type}; give a number for {size!r}")
+    pieces(size, f"unbind of axis {axis} of {x.type}")
     return tuple(squeeze(piece, at) for piece in split(x, [1] * size, at)) if size else ()

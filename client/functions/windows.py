@@ -49,8 +49,6 @@ def windows_over(
     sizes, spacing = each(kernel, count), each(dilation, count)
     steps = sizes if stride is None else each(stride, count)
     sides = sides_of(padding, sizes, steps, spacing)
-    if {len(sizes), len(spacing), len(steps), len(sides)} != {count}:
-        raise TypeMismatchError(f"windows of {sizes} by {steps} do not fit the spatial axes of {x.type}")
     if not ceil_mode:
         return Windows(sizes, steps, sides, spacing, (0,) * count)
     axes = zip(x.shape[2:], sizes, steps, sides, spacing, strict=True)
@@ -79,7 +77,11 @@ def spatial_rank(x: Value) -> int:
 
 
 def each(number: PerAxis, count: int) -> tuple[int, ...]:
-    return (number,) * count if isinstance(number, INTEGERS) else tuple(number)
+    """A number for each of `count` spatial axes."""
+    numbers = (number,) * count if isinstance(number, INTEGERS) else tuple(number)
+    if len(numbers) != count:
+        raise TypeMismatchError(f"{numbers} do not fit {count} spatial axes: one for all, or one for each")
+    return numbers
 
 
 def sides_of(
@@ -90,6 +92,8 @@ def sides_of(
         return _named_sides(padding, kernel, stride, dilation)
     if isinstance(padding, INTEGERS):
         return ((padding, padding),) * len(kernel)
+    if len(padding) != len(kernel):
+        raise TypeMismatchError(f"{len(kernel)} spatial axes take as many paddings, got {padding}")
     return tuple((p, p) if isinstance(p, INTEGERS) else (p[0], p[1]) for p in padding)
 
 

@@ -13,8 +13,6 @@ from ..errors import SizeError
 from ..tensor import Shape, Size, TensorType, span
 from .base import Operator, require
 
-_FEW = 1 << 16
-
 Padding = tuple[tuple[int, int], ...]
 """Elements before and after, for each spatial axis."""
 
@@ -65,14 +63,32 @@ class Windowed(Operator, abstract=True):
 
 
 def all_covered(size: int, kernel: int, stride: int, padding: tuple[int, int], dilation: int) -> bool:
-    """Whether every window along an axis covers an element of it, and not padding alone.
-
-    Windows with gaps that are wider than the axis are looked at one by one: too many count as not covered.
-    """
+    """Whether every window along an axis covers an element of it, and not padding alone."""
     before, after = padding
     reach = dilation * (kernel - 1)
     starts = range(-before, size + after - reach, stride)
     if kernel == 1 or dilation <= size:  # no window can step over the axis
         return starts[0] + reach >= 0 and starts[-1] < size
-    few = starts[-1] - starts[0] < _FEW * stride
-    return few and all(start % dilation < size and -reach <= start < size for start in starts)
+    count = (starts[-1] - starts[0]) // stride + 1  # a range of more than 64 bits has no length
+    return (
+        starts[0] + reach >= 0
+        and starts[-1] < size
+        and _residues_below(size, count, stride, starts[0] % dilation, dilation) == count
+    )
+
+
+def _residues_below(bound: int, count: int, step: int, start: int, modulus: int) -> int:
+    """How many of (start + i · step) mod `modulus` for i < count lie below `bound`, which is below it too."""
+    shift = modulus - bound
+    return _quotients(count, modulus, step, start + modulus) - _quotients(count, modulus, step, start + shift)
+
+
+def _quotients(count: int, modulus: int, step: int, start: int) -> int:
+    """Σ ⌊(start + i · step) / modulus⌋ for i < count, in steps like those of Euclid's algorithm."""
+    total = 0
+    while count:
+        total += count * (start // modulus) + count * (count - 1) // 2 * (step // modulus)
+        start, step = start % modulus, step % modulus
+        last = start + count * step
+        count, start, step, modulus = last // modulus, last % modulus, modulus, step
+    return total

@@ -11,6 +11,7 @@ from raygrad.proto.value import Value
 
 from ... import functions as f
 from ...functions.creation import places as places_along
+from ...functions.indexing import hot_within
 from ...functions.scattering import Reduce
 from .call import Call
 from .operand import Known
@@ -103,7 +104,7 @@ def one_hot(call: Call) -> Value:
     depth, values = call.ints(1)[0], call.value(2)
     places = call.value(0).astype(DType.int64)
     places = f.where(places < 0, places + depth, places)
-    hot = f.one_hot(places, depth, call.attribute("axis", -1), DType.bool)
+    hot = hot_within(places, depth, call.attribute("axis", -1))
     return f.where(hot, values[1], values[0])
 
 

@@ -223,6 +223,8 @@ def split_sizes(call: Call, size: Size) -> tuple[int, ...]:
     if isinstance(size, str):
         raise SizeError(f"Split of the size {size!r} into equal parts: give a number for it in `sizes`")
     count = call.attribute("num_outputs", len(call.node.outputs))
+    if count != len(call.node.outputs):
+        raise TypeMismatchError(f"Split has {len(call.node.outputs)} outputs, and num_outputs={count}")
     part = -(-size // count)
     return tuple(min(part, size - i * part) for i in range(count))
 
