@@ -88,6 +88,8 @@ class Watch:
         if self._depth > 1:
             return
         self._profile = sys.getprofile()
+        self._collects = gc.isenabled()
+        gc.disable()  # a collection calls functions that are not forward's
         self._before = [Guards(module_roots(self._model, None), None, tracing=True)]
         self._random = random.getstate(), np.random.get_state(legacy=False)
         sys.setprofile(self._called)
@@ -95,14 +97,19 @@ class Watch:
     def _end(self, *_: Any) -> None:
         self._depth -= 1
         if not self._depth:
-            sys.setprofile(self._profile)
+            self._look_away()
             self._compare()
 
     def _stop(self) -> None:
         """A forward pass that failed may not have come to its end."""
         if self._depth:
             self._depth = 0
-            sys.setprofile(self._profile)
+            self._look_away()
+
+    def _look_away(self) -> None:
+        sys.setprofile(self._profile)
+        if self._collects:
+            gc.enable()
 
     def _compare(self) -> None:
         for guards in self._before:
