@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import itertools
+import logging
+import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,11 +49,34 @@ def capture(
     given = dict(kwargs or {})
     spec = Dims().of(dynamic_shapes)
     try:
-        with torch.enable_grad():  # else the module's own `no_grad` would leave no trace
+        with _quiet(), torch.enable_grad():  # else the module's own `no_grad` would leave no trace
             program = torch.export.export(model, tuple(args), given, dynamic_shapes=spec, strict=False)
     except Exception as exc:
-        raise GraphError(f"torch.export cannot capture {type(model).__name__}: {exc}") from exc
+        raise GraphError(f"torch.export cannot capture {type(model).__name__}: {_told(exc)}") from None
     return Captured(_decomposed(program), _symbols(program, model, tuple(args), given, spec))
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without PyTorch's log of tracebacks for errors that it raises as well."""
+    log = logging.getLogger("torch._subclasses.fake_tensor")
+    before, log.disabled = log.disabled, True
+    try:
+        yield
+    finally:
+        log.disabled = before
+
+
+_ABOUT_TORCH = re.compile(
+    r"^(File |While executing|Original traceback|For more |To |The error above|Framework )"
+)
+
+
+def _told(exc: Exception) -> str:
+    """What an error of PyTorch says of the module, in one line: without its tracebacks and advice on logs."""
+    lines = (line.strip() for line in str(exc).splitlines())
+    said = list(itertools.takewhile(lambda line: not _ABOUT_TORCH.match(line), filter(None, lines)))
+    return f"{type(exc).__name__}: {' '.join(said)[:600]}"
 
 
 def _decomposed(program: ExportedProgram) -> ExportedProgram:
@@ -107,7 +134,10 @@ def _symbols(
 
 def named_arguments(model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], spec: Any) -> Any:
     """The arguments with the names of their axes instead of tensors."""
-    order = list(inspect.signature(model.forward).bind(*args, **kwargs).arguments)
+    try:
+        order = list(inspect.signature(model.forward).bind(*args, **kwargs).arguments)
+    except TypeError as exc:
+        raise ConfigurationError(f"the inputs do not fit {type(model).__name__}.forward: {exc}") from None
     if isinstance(spec, Mapping):
         specs = [spec.get(name) for name in order]
     else:
