@@ -304,8 +304,8 @@ def _is_truth(value: Any) -> bool:
     return isinstance(value, (bool, np.bool_))
 
 
-def _fits(value: int) -> bool:
-    return -(1 << 63) <= value < 1 << 63
+def _fits(value: Any) -> bool:
+    return bool(-(1 << 63) <= value < 1 << 63)
 
 
 def _is_integer(value: Any) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from . import errors as _  # noqa: F401 (which refuses the folder's bare name)
+
 ELSEWHERE: Mapping[str, str] = {
     "absolute": "abs",
     "adaptive_avg_pool1d": "adaptive_avg_pool",
