@@ -5,3 +5,8 @@ express common computations in operators, define-by-run tensors, and the importe
 The client may import ``raygrad.proto`` only; ``local`` alone also imports the scheduler, to run it in this
 process.
 """
+
+if not __name__.startswith("raygrad."):
+    raise ImportError(
+        "the folder `client` is the package raygrad.client: `import raygrad` (pip install -e .)"
+    )

@@ -36,7 +36,7 @@ from .arrays import Feeds, Types, listed
 from .connect import TIMEOUT, opened
 from .options import Options
 from .progress import acounted
-from .session import Transport, farewell
+from .session import Transport, checked, farewell
 from .transport import TLS
 
 T = TypeVar("T")
@@ -67,6 +67,7 @@ class Session:
             raise SessionNotFoundError(f"session {self.id} was closed")
         return self._other_side
 
+    @checked
     async def put(self, tensors: Feeds) -> None:
         """Set parameters and buffers, between steps."""
         arrays = self._types.tensors(tensors)
@@ -76,6 +77,7 @@ class Session:
         """Parameters and buffers as last put, by name."""
         return await self._call("get", self._transport.get)
 
+    @checked
     async def forward(
         self, feeds: Feeds, *, keep: bool = False, index: int | None = None, weight: float = 1.0
     ) -> ForwardResult:
@@ -85,6 +87,7 @@ class Session:
             "forward", lambda: self._transport.forward(arrays, keep=keep, index=identity, weight=factor)
         )
 
+    @checked
     async def backward(
         self, lease: str, cotangents: Feeds | None = None, input_gradients: Sequence[str] = ()
     ) -> Mapping[str, Array]:
@@ -92,10 +95,12 @@ class Session:
         given, wanted = self._types.cotangents(cotangents), listed(input_gradients)
         return await self._call("backward", lambda: self._transport.backward(lease, given, wanted))
 
+    @checked
     async def release(self, lease: str) -> None:
         """End a lease without a backward pass."""
         await self._call("release", lambda: self._transport.release(lease))
 
+    @checked
     async def accumulate(self, batches: Batches, *, progress: bool = True) -> list[StepResult]:
         """Forward and backward of every mini-batch, pipelined; the outputs in order.
 
@@ -139,6 +144,7 @@ class Session:
         finally:
             submitted.put_nowait(None)
 
+    @checked
     async def gradients(
         self, *, mean: bool = False, keep_open: bool = False, expect: int | Collection[int] | None = None
     ) -> Gradients:
@@ -148,6 +154,7 @@ class Session:
             "gradients", lambda: self._transport.gradients(expect=wanted, mean=mean, keep_open=keep_open)
         )
 
+    @checked
     async def plan(self, sizes: Mapping[str, int] | None = None) -> PlanSummary:
         """How the session is spread over the workers, and what is predicted of it."""
         return await self._call("plan", lambda: self._transport.plan(sizes))
@@ -191,7 +198,7 @@ async def connect(
 ) -> Session:
     """A session on a server; the arguments are those of the blocking `connect`."""
     whole = graph_of(graph)
-    opening = opened(target, whole, SessionOptions(**options), timeout, token, tls)
+    opening = opened(target, whole, SessionOptions.of(options), timeout, token, tls)
     remote = await _awaited(opening, timeout, f"opening a session at {target}")
     return Session(remote, whole, timeout)
 
@@ -208,7 +215,7 @@ async def local(
     from .local import open_in_process  # brings the scheduler, which a client of a server does not need
 
     whole = graph_of(graph)
-    opened = await asyncio.to_thread(open_in_process, whole, SessionOptions(**options), backend, workers)
+    opened = await asyncio.to_thread(open_in_process, whole, SessionOptions.of(options), backend, workers)
     return Session(opened, whole, timeout)
 
 

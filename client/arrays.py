@@ -6,13 +6,24 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from raygrad.proto.errors import RaygradError, TensorError
-from raygrad.proto.given import plain
+from raygrad.proto.given import fitted, plain
 from raygrad.proto.graph import Graph
 from raygrad.proto.messages import MiniBatch
 from raygrad.proto.tensor import Array, TensorType
 
 Feeds = Mapping[str, Any]
-"""Tensors by name: arrays, whose dtype must fit; numbers and lists take the dtype that is declared."""
+"""Tensors by name: arrays, numbers and lists, which become what is declared where they mean the same there.
+
+NumPy's own dtypes give way: float64 is rounded to float32, int64 becomes int32 if that holds its numbers, and
+narrower dtypes become wider ones (`raygrad.proto.given.fitted`). Another dtype is a `TensorDTypeError`.
+"""
+
+
+_NO_ARRAY = (TypeError, ValueError, RuntimeError)
+"""What NumPy raises for a ragged list, a text, a tensor that needs `detach`."""
+
+_PYTHON = (list, tuple, int, float)
+"""What arrays are made of that share no memory with it."""
 
 
 class Types:
@@ -55,17 +66,16 @@ class Types:
         return {name: self._array(name, types.get(name), value) for name, value in given.items()}
 
     def _array(self, name: str, declared: TensorType | None, value: Any) -> Array:
-        """Arrays keep their dtype, so that a wrong one is seen; numbers and lists have none of their own."""
+        """Numbers and lists have no dtype of their own; an array's gives way, or is seen to be wrong."""
         dtype = None if declared is None or hasattr(value, "dtype") else declared.dtype.numpy
         try:
-            array = plain(value, dtype, copy=self._copies)
+            array = plain(value, dtype)
+            fit = array if declared is None else fitted(array, declared.dtype)
+            fresh = fit is not array or isinstance(value, _PYTHON)
+            array = plain(fit, copy=self._copies and not fresh)
         except RaygradError as exc:
             raise exc.at(name) from None
-        except (
-            TypeError,
-            ValueError,
-            RuntimeError,
-        ) as exc:  # a ragged list, a text, a tensor that needs `detach`
+        except _NO_ARRAY as exc:
             raise TensorError(f"{name!r} does not make an array: {exc}", node=name) from exc
         if self._copies:
             array.flags.writeable = False

@@ -15,7 +15,7 @@ from raygrad.proto.value import Value
 
 from .excerpt import excerpt, record
 from .recording import Output, grad_mode
-from .tensor import Tensor
+from .tensor import Tensor, like
 
 Tensors: TypeAlias = Tensor | Sequence[Tensor]
 
@@ -166,8 +166,7 @@ def _holds_tensors(given: Sequence[Any]) -> bool:
 
 
 def _cotangent(number: int, y: Tensor, given: Any) -> Tensor:
-    dtype = None if hasattr(given, "dtype") else y.dtype
-    found = given if isinstance(given, Tensor) else y.builder.constant(given, dtype)
+    found = given if isinstance(given, Tensor) else like(y, given)
     if found.type != y.type or found.builder is not y.builder:
         raise DifferentiationError(
             f"the cotangent of output {number} must be {y.type} on {y.device}, got {found.type} on "

@@ -40,7 +40,7 @@ def connect(
     `ResourceError` without the workers asked for, `UnavailableError` if no server answers.
     """
     whole = graph_of(graph)
-    opening = opened(target, whole, SessionOptions(**options), timeout, token, tls)
+    opening = opened(target, whole, SessionOptions.of(options), timeout, token, tls)
     return Session(wait(opening, timeout, f"opening a session at {target}"), whole, timeout)
 
 

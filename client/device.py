@@ -11,12 +11,13 @@ import weakref
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from raygrad.proto.codec import digest
-from raygrad.proto.errors import ConfigurationError, SessionNotFoundError
+from raygrad.proto.errors import ConfigurationError, GraphError, SessionNotFoundError
 from raygrad.proto.graph import Graph
 from raygrad.proto.messages import SessionOptions
+from raygrad.proto.suggestions import did_you_mean
 from raygrad.proto.tensor import Array
 
 from .excerpt import excerpt
@@ -62,6 +63,9 @@ class Device:
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
         _entered.set(_entered.get()[:-1])
+
+    def __reduce__(self) -> NoReturn:
+        raise GraphError("a device lives in this process and cannot be pickled or copied: make another one")
 
     def __repr__(self) -> str:
         return f"<Device {self.target or 'in this process'}>"
@@ -139,7 +143,7 @@ def _checked(target: str | None, options: dict[str, Any]) -> dict[str, Any]:
     if unknown := sorted(options.keys() - shared - own):
         raise ConfigurationError(
             f"a device {'in this process' if target is None else 'on a server'} has no option "
-            f"{unknown[0]!r}; it has {sorted(shared | own)}"
+            f"{unknown[0]!r}; it has {sorted(shared | own)}{did_you_mean(unknown[0], shared | own)}"
         )
     SessionOptions(**{name: value for name, value in options.items() if name in shared})
     return options

@@ -71,7 +71,7 @@ def local(
     thread, so `timeout` bounds only waits for other threads. The other options are those of `connect`.
     """
     whole = graph_of(graph)
-    return Session(open_in_process(whole, SessionOptions(**options), backend, workers), whole, timeout)
+    return Session(open_in_process(whole, SessionOptions.of(options), backend, workers), whole, timeout)
 
 
 def open_in_process(graph: Graph, options: SessionOptions, backend: str, workers: int) -> InProcess:

@@ -19,9 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from raygrad.proto.errors import ConfigurationError
-from raygrad.proto.given import plain
-from raygrad.proto.tensor import Array
+from raygrad.proto.errors import ConfigurationError, TensorError
+from raygrad.proto.feed import check_some, type_of
+from raygrad.proto.given import fitted, plain
+from raygrad.proto.tensor import Array, DType
 
 Floats = np.ndarray[Any, np.dtype[np.floating[Any]]]
 
@@ -34,12 +35,30 @@ class Optimizer:
         if not rate > 0:
             raise ConfigurationError(f"a learning rate is positive, got {rate}")
         self.rate = rate
+        if not isinstance(parameters, Mapping):
+            raise TensorError(f"parameters are a mapping by name, got {type(parameters).__name__}")
         self.parameters: dict[str, Any] = {name: plain(p, copy=True) for name, p in parameters.items()}
 
     def step(self, gradients: Mapping[str, Array]) -> None:
-        """Move the parameters that have a gradient, in place."""
-        for name, gradient in gradients.items():
-            self.parameters[name] -= self._move(name, np.asarray(gradient))
+        """Move the parameters that have a gradient, in place.
+
+        Raises `UnexpectedTensorError` for a gradient of no parameter, `TensorShapeError` or
+        `TensorDTypeError` for one of another type, before any parameter is moved.
+        """
+        if not isinstance(gradients, Mapping):
+            raise TensorError(f"gradients are a mapping by name, got {type(gradients).__name__}")
+        types = {name: type_of(name, p) for name, p in self.parameters.items()}
+        given = {name: self._gradient(name, g) for name, g in gradients.items()}
+        check_some(types, given)
+        for name, gradient in given.items():
+            self.parameters[name] -= self._move(name, gradient)
+
+    def _gradient(self, name: str, given: Any) -> Any:
+        try:
+            found = plain(given)
+            return fitted(found, DType.of(self.parameters[name].dtype)) if name in self.parameters else found
+        except (TypeError, ValueError, RuntimeError) as exc:
+            raise TensorError(f"the gradient of {name!r} does not make an array: {exc}", node=name) from exc
 
     def _move(self, name: str, gradient: Floats) -> Floats:
         """What to subtract from a parameter."""

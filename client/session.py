@@ -18,10 +18,16 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent import futures
 from concurrent.futures import Future
 from types import TracebackType
-from typing import Protocol, Self, TypeVar
+from typing import NoReturn, Protocol, Self, TypeVar
 
 from raygrad.proto.arguments import public
-from raygrad.proto.errors import DeadlineError, RaygradError, SessionNotFoundError, UnavailableError
+from raygrad.proto.errors import (
+    DeadlineError,
+    GraphError,
+    RaygradError,
+    SessionNotFoundError,
+    UnavailableError,
+)
 from raygrad.proto.graph import Graph
 from raygrad.proto.identity import checked_expect, checked_index, checked_weight
 from raygrad.proto.messages import ForwardResult, Gradients, MiniBatch, PlanSummary, StepResult
@@ -32,7 +38,9 @@ from .progress import counted
 
 T = TypeVar("T")
 
-_checked = functools.partial(public, unchecked=("index", "weight", "expect"))
+_SAYING_MORE = ("tensors", "feeds", "cotangents", "index", "weight", "expect")
+checked = functools.partial(public, unchecked=_SAYING_MORE)
+"""Methods of sessions with their arguments checked by types, but for those whose own errors say more."""
 
 FAREWELL = 5.0
 """Seconds for telling a server that a session ends, if it has just not answered for a whole timeout."""
@@ -116,7 +124,7 @@ class Session:
 
     # -- parameters and buffers ---------------------------------------------------------------
 
-    @_checked
+    @checked
     def put(self, tensors: Feeds) -> None:
         """Set parameters and buffers, some or all: between steps only.
 
@@ -130,7 +138,7 @@ class Session:
 
     # -- mini-batches -------------------------------------------------------------------------
 
-    @_checked
+    @checked
     def forward(
         self, feeds: Feeds, *, keep: bool = False, index: int | None = None, weight: float = 1.0
     ) -> ForwardResult:
@@ -143,7 +151,7 @@ class Session:
         forward = self._transport.forward(arrays, keep=keep, index=identity, weight=checked_weight(weight))
         return self._wait(forward, "forward")
 
-    @_checked
+    @checked
     def backward(
         self, lease: str, cotangents: Feeds | None = None, input_gradients: Sequence[str] = ()
     ) -> Mapping[str, Array]:
@@ -156,12 +164,12 @@ class Session:
         given = self._types.cotangents(cotangents)
         return self._wait(self._transport.backward(lease, given, listed(input_gradients)), "backward")
 
-    @_checked
+    @checked
     def release(self, lease: str) -> None:
         """End a lease without a backward pass; its mini-batch leaves the step."""
         self._wait(self._transport.release(lease), "release")
 
-    @_checked
+    @checked
     def accumulate(self, batches: Iterable[MiniBatch | Feeds], *, progress: bool = True) -> list[StepResult]:
         """Forward and backward of every mini-batch, pipelined; each adds its gradients to the step.
 
@@ -173,7 +181,7 @@ class Session:
         total = len(batches) if isinstance(batches, Sequence) else None
         return list(counted(self.stream(batches), total, show=progress))
 
-    @_checked
+    @checked
     def stream(self, batches: Iterable[MiniBatch | Feeds]) -> Iterator[StepResult]:
         """Like `accumulate`, but each result comes as soon as it is there, in order.
 
@@ -193,7 +201,7 @@ class Session:
 
     # -- gradients and plan -------------------------------------------------------------------
 
-    @_checked
+    @checked
     def gradients(
         self, *, mean: bool = False, keep_open: bool = False, expect: int | Collection[int] | None = None
     ) -> Gradients:
@@ -208,7 +216,7 @@ class Session:
             self._transport.gradients(expect=wanted, mean=mean, keep_open=keep_open), "gradients"
         )
 
-    @_checked
+    @checked
     def plan(self, sizes: Mapping[str, int] | None = None) -> PlanSummary:
         """How the session is spread over the workers, and the times that the scheduler predicts.
 
@@ -237,6 +245,9 @@ class Session:
         with contextlib.suppress(RaygradError) if exc else contextlib.nullcontext():
             hopeless = isinstance(exc, (UnavailableError, KeyboardInterrupt))
             self._close(farewell(self.timeout) if hopeless else self.timeout)
+
+    def __reduce__(self) -> NoReturn:
+        raise GraphError("a session lives in this process and cannot be pickled or copied: open another one")
 
     def __repr__(self) -> str:
         return f"<Session {self.id}: {len(self.graph)} nodes{', closed' if self._closed else ''}>"

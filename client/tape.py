@@ -138,7 +138,7 @@ def _array(value: npt.ArrayLike, dtype: npt.DTypeLike | DType | None) -> Array:
     """A read-only copy of what the program gave; `TensorError` if that makes no array of numbers."""
     try:
         array = plain(value, None if dtype is None else DType.of(dtype).numpy, copy=True)
-    except (TypeError, ValueError) as exc:
+    except (TypeError, ValueError, RuntimeError) as exc:  # the last of a PyTorch tensor with a gradient
         raise TensorError(f"this does not make a tensor: {exc}") from exc
     if dtype is None and not hasattr(value, "dtype") and array.dtype == np.float64:
         array = array.astype(np.float32)

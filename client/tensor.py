@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from raygrad.proto.errors import DifferentiationError, GraphError, TensorShapeError, TypeMismatchError
+from raygrad.proto.given import fitted
 from raygrad.proto.graph import Graph, Ref
 from raygrad.proto.tensor import Array, DType, TensorType
 from raygrad.proto.value import Operand, Value
@@ -201,7 +202,7 @@ class Tensor(Value):
     def data(self, value: Any) -> None:
         if not self.is_leaf:
             raise GraphError("only a leaf can be given other data: this tensor was computed from others")
-        new = value if isinstance(value, Tensor) else self.builder.constant(value, _dtype(value, self.dtype))
+        new = value if isinstance(value, Tensor) else like(self, value)
         if new.type != self.type or new.builder is not self.builder:
             raise TypeMismatchError(
                 f"the data of {self.type} on {self.device} cannot be {new.type} on {new.device}"
@@ -229,6 +230,12 @@ class Tensor(Value):
         _require_grad(found.output.of, self.requires_grad)
         found.grad = self.grad
         return found
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A leaf travels by `pickle` as its elements, to whatever device is current where it arrives."""
+        if not self.is_leaf:
+            raise GraphError("only a leaf can be pickled: `detach` this tensor first")
+        return tensor, (self.numpy(), self.dtype.value, self.requires_grad)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         return self.__copy__()
@@ -299,6 +306,8 @@ def _require_grad(leaf: Recorded, requires_grad: bool) -> None:
     leaf.requires_grad = requires_grad
 
 
-def _dtype(value: Any, otherwise: DType) -> DType | None:
-    """The dtype that data without one of its own takes."""
-    return None if hasattr(value, "dtype") else otherwise
+def like(x: Tensor, data: Any) -> Tensor:
+    """Data as a tensor beside x, of its dtype where that means the same (`raygrad.proto.given.fitted`)."""
+    found = x.builder.constant(data, None if hasattr(data, "dtype") else x.dtype)
+    fit = fitted(found.numpy(), x.dtype)
+    return found if found.dtype is x.dtype else x.builder.constant(fit)

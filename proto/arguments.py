@@ -109,7 +109,7 @@ class Parameters:
         self._checks = {name: _check(name, hint) for name, hint in self._hints.items()}
         self._ordered = [self._checks[name] for name in self._names]
         self._least, self._most = len(self._required), len(self._ordered)
-        self._aliases = _aliases(self._known, counts)
+        self._aliases = _aliases(self._function, self._known, counts)
         spread = [n for n in SPREAD if n in self._names and not {int, Any} & set(_options(self._hints[n]))]
         self._spread = self._names.index(spread[0]) if spread else None
 
@@ -201,7 +201,7 @@ def _brief(value: Any) -> str:
     return shown if len(shown) <= 60 else shown[:57] + "..."
 
 
-def _aliases(known: Collection[str], counts: Collection[str]) -> Mapping[str, str]:
+def _aliases(function: str, known: Collection[str], counts: Collection[str]) -> Mapping[str, str]:
     """Other names of the parameters."""
     found: dict[str, str] = {}
     for group in (AXES, KEPT):
@@ -209,9 +209,9 @@ def _aliases(known: Collection[str], counts: Collection[str]) -> Mapping[str, st
             if name in known and name not in counts:
                 found |= dict.fromkeys((other for other in group if other not in known), name)
     if set(PAIRS) <= set(known):
-        for first, second in (("axis1", "axis2"), ("dim1", "dim2"), ("dim0", "dim1"), ("axis0", "axis1")):
-            if not {first, second} & found.keys():
-                found |= {first: "first", second: "second"}
+        torch = ("dim0", "dim1") if function == "swapaxes" else ("dim1", "dim2")
+        for first, second in (("axis1", "axis2"), torch):
+            found |= {first: "first", second: "second"}
     return found
 
 
@@ -304,8 +304,8 @@ def _is_truth(value: Any) -> bool:
     return isinstance(value, (bool, np.bool_))
 
 
-def _fits(value: int) -> bool:
-    return -(1 << 63) <= value < 1 << 63
+def _fits(value: Any) -> bool:
+    return bool(-(1 << 63) <= value < 1 << 63)
 
 
 def _is_integer(value: Any) -> bool:
@@ -350,11 +350,32 @@ def _words(hint: Any) -> str:
 
 def _word(hint: Any) -> str:
     if _is_sequence(hint):
-        return f"a list or tuple of {_words(_element(hint)).removeprefix('a ').removeprefix('an ')}s"
+        inner = [o for o in _options(_element(hint)) if o is not types.NoneType]
+        return f"a list or tuple of {' or '.join(dict.fromkeys(_several(o) for o in inner))}"
     if typing.get_origin(hint) is tuple:
         return f"a tuple of {len(typing.get_args(hint))}"
-    if typing.get_origin(hint) is np.ndarray:
-        return "an array"
-    plain = {bool: "True or False", int: "an integer", float: "a number", str: "a text", DType: "a dtype"}
-    named = {"Value": "a value (a tensor, or of a graph)", "Builder": "a builder", "ndarray": "an array"}
-    return plain.get(hint) or named.get(getattr(hint, "__name__", ""), str(hint))
+    kind = typing.get_origin(hint) or hint
+    name = getattr(kind, "__name__", str(kind))
+    return _ONE.get(name, name)
+
+
+def _several(hint: Any) -> str:
+    if typing.get_origin(hint) is tuple:
+        return f"tuples of {len(typing.get_args(hint))}"
+    name = getattr(hint, "__name__", str(hint))
+    return _MANY.get(name, name)
+
+
+_ONE = {
+    "bool": "True or False",
+    "int": "an integer",
+    "float": "a number",
+    "str": "a text",
+    "ndarray": "an array",
+    "DType": "a dtype",
+    "Value": "a value of a graph, or a tensor",
+    "Builder": "a builder",
+    "Iterable": "an iterable",
+    "Mapping": "a mapping",
+}
+_MANY = {"int": "integers", "float": "numbers", "str": "names", "Value": "values of a graph, or tensors"}

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from .errors import AttributeValueError, LimitError, RaygradError
+from .suggestions import did_you_mean
 from .tensor import DType, Size, bind_size, check_size
 
 if TYPE_CHECKING:
@@ -106,7 +107,10 @@ def from_plain(operator: type[Operator], plain: Mapping[str, Any]) -> Operator:
     """The operator with these attributes; `AttributeValueError` for an unknown, missing or ill-typed one."""
     hints = declared(operator)
     if unknown := sorted(set(plain) - set(hints)):
-        raise AttributeValueError(f"{operator.name} has no attribute {unknown[0]!r}; it has {sorted(hints)}")
+        meant = did_you_mean(unknown[0], hints)
+        raise AttributeValueError(
+            f"{operator.name} has no attribute {unknown[0]!r}; it has {sorted(hints)}{meant}"
+        )
     required = {f.name for f in dataclasses.fields(operator) if f.default is dataclasses.MISSING}  # type: ignore[arg-type]
     if missing := sorted(required - set(plain)):
         raise AttributeValueError(f"{operator.name} lacks the attribute {missing[0]!r}")

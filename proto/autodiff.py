@@ -15,6 +15,7 @@ from .builder import Builder
 from .errors import DifferentiationError, GraphError, MissingTensorError, RaygradError
 from .graph import Graph, Node, Ref
 from .operators.source import Cotangent
+from .suggestions import did_you_mean
 from .value import Value
 
 
@@ -179,7 +180,10 @@ def differentiate(graph: Graph, seeded: Iterable[str], input_gradients: Iterable
     for name in wanted:
         if name not in graph.inputs:
             known = sorted(graph.inputs)
-            raise MissingTensorError(f"there is no input {name!r} to differentiate by; there are {known}")
+            meant = did_you_mean(name, known)
+            raise MissingTensorError(
+                f"there is no input {name!r} to differentiate by; there are {known}{meant}"
+            )
         declared = graph.inputs[name].types[0]
         if not declared.dtype.is_floating:
             raise DifferentiationError(f"input {name!r} is {declared}: nothing has a gradient by it")
@@ -214,7 +218,8 @@ def with_gradients(graph: Graph, output: str = "loss") -> Graph:
 def _outputs(builder: Builder, graph: Graph, names: Sequence[str]) -> dict[str, Value]:
     for name in names:
         if name not in graph.outputs:
-            raise MissingTensorError(f"there is no output {name!r}; there are {sorted(graph.outputs)}")
+            meant = did_you_mean(name, graph.outputs)
+            raise MissingTensorError(f"there is no output {name!r}; there are {sorted(graph.outputs)}{meant}")
         found = graph.type(graph.outputs[name])
         if not found.dtype.is_floating:
             raise DifferentiationError(f"output {name!r} is {found}: it has no gradient")

@@ -30,6 +30,7 @@ from .limits import DEFAULT, Limits, Tally
 from .operators.base import Operator
 from .operators.source import Cotangent
 from .scan import scan
+from .suggestions import did_you_mean
 
 VERSION = 1
 
@@ -191,7 +192,8 @@ def _append(builder: Builder, position: int, plain: Any, limits: Limits) -> Node
 def _operator(name: str, attributes: Any, limits: Limits) -> Operator:
     found = Operator.registry.get(name)
     if found is None:
-        raise UnknownOperatorError(f"there is no operator {name!r} in this build's catalogue")
+        meant = did_you_mean(name, Operator.registry)
+        raise UnknownOperatorError(f"there is no operator {name!r} in this build's catalogue{meant}")
     _wire_name(found)
     if not isinstance(attributes, dict):
         raise DocumentSyntaxError(f"attributes are a map, not {type(attributes).__name__}")

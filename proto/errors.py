@@ -52,6 +52,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+if not __name__.startswith("raygrad."):
+    raise ImportError("the folder `proto` is the package raygrad.proto: `import raygrad` (pip install -e .)")
+
 
 class RaygradError(Exception):
     """The root of all errors of raygrad; `node` names the node it is about, if there is one."""

@@ -11,6 +11,7 @@ from .errors import (
     TypeMismatchError,
     UnexpectedTensorError,
 )
+from .suggestions import did_you_mean
 from .tensor import Array, DType, TensorType
 
 
@@ -65,8 +66,9 @@ def check_some(types: Mapping[str, TensorType], arrays: Mapping[str, Array]) -> 
 
 def _check_names(types: Mapping[str, TensorType], arrays: Mapping[str, Array]) -> None:
     if unexpected := sorted(set(arrays) - set(types)):
+        meant = did_you_mean(unexpected[0], types)
         raise UnexpectedTensorError(
-            f"there is no {unexpected[0]!r}; there are {sorted(types)}", node=unexpected[0]
+            f"there is no {unexpected[0]!r}; there are {sorted(types)}{meant}", node=unexpected[0]
         )
 
 

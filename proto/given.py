@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .errors import LimitError, TensorError
-from .tensor import MOST_ELEMENTS, Array
+from .errors import LimitError, TensorDTypeError, TensorError
+from .tensor import MOST_ELEMENTS, Array, DType
 
 _NESTED = (list, tuple)
 _DEEPEST = 64  # axes of an array
@@ -38,6 +38,41 @@ def plain(value: Any, dtype: npt.DTypeLike | None = None, *, copy: bool = False)
         flags = array.flags
         return array if flags.c_contiguous and flags.aligned else array.copy()
     return array.astype(array.dtype.newbyteorder("="), order="C", copy=True)
+
+
+def fitted(array: Array, dtype: DType) -> Array:
+    """The array in a declared dtype, where it means the same there; else as it is, for a check to refuse.
+
+    What NumPy computes in when nobody says otherwise becomes what is declared: float64 is rounded to any
+    floating-point dtype, int64 becomes any integer dtype that holds all its elements. Others become wider
+    ones: float16 float32, int32 int64. Raises `TensorDTypeError` for float64 that would become infinite.
+    """
+    if array.dtype == dtype.numpy or array.dtype.name not in DType.__members__:
+        return array
+    found = DType.of(array.dtype)
+    if found.is_floating and dtype.is_floating:
+        if found is not DType.float64 and found.itemsize >= dtype.itemsize:
+            return array
+        return _rounded(array, dtype)
+    if found.is_integer and dtype.is_integer:
+        wider = np.can_cast(array.dtype, dtype.numpy)
+        return (
+            array.astype(dtype.numpy) if wider or (found is DType.int64 and _holds(dtype, array)) else array
+        )
+    return array
+
+
+def _rounded(array: Array, dtype: DType) -> Array:
+    with np.errstate(over="ignore"):
+        rounded = array.astype(dtype.numpy)
+    if np.isinf(rounded).any() and not np.array_equal(np.isinf(rounded), np.isinf(array)):
+        largest = np.max(np.abs(array), where=np.isfinite(array), initial=0)
+        raise TensorDTypeError(f"{largest:.3g} is beyond {dtype!r}")
+    return rounded
+
+
+def _holds(dtype: DType, array: Array) -> bool:
+    return not array.size or (dtype.holds(array.min().item()) and dtype.holds(array.max().item()))
 
 
 def _refuse(value: Any, depth: int = 0) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from .errors import ConfigurationError
 from .identity import checked_index, checked_weight
+from .suggestions import did_you_mean
 from .tensor import INTEGERS, Array
 
 ACCUMULATIONS = ("exact", "fast")
@@ -27,6 +28,17 @@ class SessionOptions:
     snapshot_every: int = 0  # mini-batches per stage between snapshots; 0: when feeds need the memory
     placement: Mapping[int, int] | None = None  # forward node → stage, given by the client
     seed: int = 0  # of all that is drawn at random (dropout); 64 bits
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> SessionOptions:
+        """From keyword arguments; `ConfigurationError` for one that does not exist."""
+        known = {field.name for field in fields(cls)}
+        for name in options:
+            if name not in known:
+                raise ConfigurationError(
+                    f"a session has no option {name!r}; it has {sorted(known)}{did_you_mean(name, known)}"
+                )
+        return cls(**options)
 
     def __post_init__(self) -> None:
         if self.accumulation not in ACCUMULATIONS:

@@ -5,6 +5,7 @@ They are what users of NumPy and PyTorch type after a dot; all else is in `raygr
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from .operators import elementwise as ew
 from .operators import exponential, rounding, scan, sorting, special, trigonometry
 from .operators.base import Operator
 from .operators.reduction import AllTrue, AnyTrue, LogSumExp, Max, Min, Prod, Sum
+from .suggestions import for_attribute
 from .tensor import INTEGERS, DType
 
 if TYPE_CHECKING:
@@ -25,6 +27,13 @@ class Methods:
     """What `Value` inherits; `self` is a value."""
 
     __slots__ = ()
+
+    if not TYPE_CHECKING:  # which would take every name for one that is there
+
+        def __getattr__(self, name: str) -> Any:
+            """An attribute that is missing; the error says what it may have meant."""
+            meant = "" if name.startswith("_") else for_attribute(name, _public(type(self)))
+            raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}{meant}")
 
     # -- functions of each element ------------------------------------------------------------
 
@@ -145,14 +154,14 @@ class Methods:
     # -- along one axis -----------------------------------------------------------------------
 
     @public
-    def argmax(self: Any, axis: int) -> Value:
-        """The int64 index of the largest element along `axis`, the first of several."""
-        return _node(sorting.ArgMax(self.type.axis(axis)), self)
+    def argmax(self: Any, axis: int | None = None, keepdims: bool = False) -> Value:
+        """The int64 index of the largest element along `axis` (of all), the first of several."""
+        return index_of(sorting.ArgMax, self, axis, keepdims)
 
     @public
-    def argmin(self: Any, axis: int) -> Value:
-        """The int64 index of the smallest element along `axis`, the first of several."""
-        return _node(sorting.ArgMin(self.type.axis(axis)), self)
+    def argmin(self: Any, axis: int | None = None, keepdims: bool = False) -> Value:
+        """The int64 index of the smallest element along `axis` (of all), the first of several."""
+        return index_of(sorting.ArgMin, self, axis, keepdims)
 
     @public
     def cumsum(self: Any, axis: int) -> Value:
@@ -163,6 +172,11 @@ class Methods:
     def cumprod(self: Any, axis: int) -> Value:
         """The product of the elements up to each place along `axis`."""
         return _node(scan.CumProd(self.type.axis(axis)), self)
+
+
+@functools.cache
+def _public(kind: type) -> frozenset[str]:
+    return frozenset(name for name in dir(kind) if not name.startswith("_"))
 
 
 def _node(operator: Operator, x: Value) -> Value:
@@ -186,3 +200,13 @@ def reduce(reduction: Callable[[tuple[int, ...]], Operator], x: Value, axes: Axe
     chosen = axes_of(x, axes)
     reduced = _node(reduction(chosen), x) if chosen else x
     return reduced.reshape(x.type.kept(chosen)) if keepdims else reduced
+
+
+def index_of(extremum: type[sorting.ArgExtremum], x: Value, axis: int | None, keepdims: bool) -> Value:
+    """Where an extremum of x lies along an axis, which is dropped, or kept with one element."""
+    if axis is None:
+        flat = _node(extremum(0), x.reshape((-1,)))
+        return flat.reshape((1,) * x.rank) if keepdims else flat
+    at = x.type.axis(axis)
+    found = _node(extremum(at), x)
+    return found.reshape(x.type.kept((at,))) if keepdims else found

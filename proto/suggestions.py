@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from . import errors as _  # noqa: F401 (which refuses the folder's bare name)
+
 ELSEWHERE: Mapping[str, str] = {
     "absolute": "abs",
     "adaptive_avg_pool1d": "adaptive_avg_pool",
@@ -126,6 +128,10 @@ ELSEWHERE: Mapping[str, str] = {
 """What PyTorch, NumPy or ONNX call something, and what it is called here."""
 
 
+FUNCTIONS: set[str] = set()
+"""What `rg.functions` has, as soon as it is imported."""
+
+
 def nearest(name: str, known: Collection[str]) -> str | None:
     """The name among `known` that `name` means elsewhere, or resembles; `None` if there is none."""
     import difflib
@@ -144,6 +150,17 @@ def did_you_mean(name: object, known: Collection[str]) -> str:
     """What an error about an unknown name ends with: `; did you mean 'axis'?`, or nothing."""
     found = nearest(name, known) if isinstance(name, str) else None
     return "" if found is None else f"; did you mean {found!r}?"
+
+
+def for_attribute(name: str, known: Collection[str]) -> str:
+    """What an error about an unknown attribute of a value ends with: a method, or a function of it."""
+    if name in FUNCTIONS:
+        return f": did you mean `rg.functions.{name}(x)`?"
+    method = nearest(name, known)
+    function = None if method and ELSEWHERE.get(name) == method else nearest(name, FUNCTIONS)
+    if method and not (function and ELSEWHERE.get(name) == function):
+        return f": did you mean {method!r}?"
+    return f": did you mean `rg.functions.{function}(x)`?" if function else ""
 
 
 def _folded(name: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from . import errors as _  # noqa: F401 (which refuses the folder's bare name)
+
 
 def in_units(number: float, units: Sequence[str], base: int = 1000) -> str:
     """Three digits and a unit: 1.23 M."""

@@ -5,3 +5,8 @@ values out, no clock, no network. The thin shells around it act: ``service`` spe
 commands to workers, ``cli`` starts the server. The scheduler may import ``raygrad.proto`` and
 ``raygrad.workers``.
 """
+
+if not __name__.startswith("raygrad."):
+    raise ImportError(
+        "the folder `scheduler` is the package raygrad.scheduler: `import raygrad` (pip install -e .)"
+    )

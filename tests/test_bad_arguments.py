@@ -24,7 +24,7 @@ def T(*shape: int, dtype: str = "float32") -> rg.Tensor:  # noqa: N802
 
 
 I, X, IMAGE = T(3, dtype="int64"), T(3, 4), T(1, 2, 4, 4)  # noqa: E741
-BUILDER = X.builder
+BUILDER, GRID = X.builder, rg.tensor([[0, 1], [1, 0]])
 
 # A call of each function whose parameters cannot be guessed from their declared types.
 CALLS: dict[str, dict[str, Any]] = {
@@ -32,9 +32,9 @@ CALLS: dict[str, dict[str, Any]] = {
     "adaptive_max_pool": {"x": IMAGE, "sizes": 2},
     "adaptive_max_pool_with_indices": {"x": IMAGE, "sizes": 2},
     "pad": {"x": X, "widths": [(0, 0), (0, 0)]},
-    "scatter": {"x": I, "indices": I},
-    "scatter_add": {"x": I, "indices": I},
-    "scatter_reduce": {"x": I, "indices": I, "reduce": "sum"},
+    "scatter": {"x": GRID, "indices": GRID},
+    "scatter_add": {"x": GRID, "indices": GRID},
+    "scatter_reduce": {"x": GRID, "indices": GRID, "reduce": "sum"},
     "split": {"x": X, "sizes": [1, 2]},
     "expand": {"x": X, "shape": (3, 4)},
     "tile": {"x": X, "repeats": (1, 1)},

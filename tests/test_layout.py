@@ -14,6 +14,7 @@ import pytest
 import raygrad
 
 ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "src" / "raygrad"
 FOLDERS = ("proto", "client", "scheduler", "workers")
 LONGEST_FILE = 400  # lines
 
@@ -52,12 +53,12 @@ def is_generated(path: Path) -> bool:
 def product_modules() -> list[Path]:
     """Every hand-written module of the four folders and of the import package."""
     found = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py") if not is_generated(path)]
-    return sorted([*found, ROOT / "raygrad" / "__init__.py"])
+    return sorted([*found, PACKAGE / "__init__.py"])
 
 
 def package_of(path: str) -> str:
     """The package that a file's relative imports start from: proto/v1/a.py → raygrad.proto.v1."""
-    parents = Path(path).parent.parts
+    parents = Path(path.removeprefix("src/")).parent.parts
     return ".".join(parents if parents[0] == "raygrad" else ("raygrad", *parents))
 
 
@@ -100,7 +101,7 @@ def _broken_by(path: str, found: Import) -> Iterator[str]:
 
 
 def _broken_by_own(path: str, found: Import, target: str) -> Iterator[str]:
-    own = Path(path).parts[0]
+    own = Path(path.removeprefix("src/")).parts[0]
     if found.relative != (target == own):
         yield f"{found.name}: imports are relative within a folder, absolute across folders"
     if target != own and target not in MAY_IMPORT[own] | MAY_ALSO_IMPORT.get(path, set()):
@@ -145,7 +146,7 @@ def test_the_rules_catch(path: str, source: str) -> None:
         ("workers/kernels/torch.py", "import torch.nn.functional as F"),
         ("workers/kernels/torch/convolution.py", "import torch"),
         ("workers/kernels/base.py", "from . import torch"),
-        ("raygrad/__init__.py", "from raygrad.client.session import Session"),
+        ("src/raygrad/__init__.py", "from raygrad.client.session import Session"),
     ],
 )
 def test_the_rules_allow(path: str, source: str) -> None:
@@ -174,7 +175,7 @@ def test_packages_are_the_folders_on_disk() -> None:
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_the_import_package_links_to_the_folder(folder: str) -> None:
-    assert (ROOT / "raygrad" / folder).readlink() == Path("..") / folder
+    assert (PACKAGE / folder).readlink() == Path("../..") / folder
 
 
 def test_one_version() -> None:
@@ -185,6 +186,55 @@ def test_proto_stays_free_for_proto_plus() -> None:
     """google-api-core imports proto-plus as `proto`; our folder of that name must not stand in its way."""
     assert not (ROOT / "proto" / "__init__.py").exists()
     subprocess.run([sys.executable, "-c", "import proto; proto.Message"], cwd=ROOT, check=True, timeout=60)
+
+
+@pytest.mark.parametrize("folder", ["client", "scheduler", "workers"])
+@pytest.mark.parametrize("statement", ["import {0}", "import {0}.errors", "from {0} import tape"])
+def test_a_folder_is_not_importable_under_its_bare_name(folder: str, statement: str) -> None:
+    done = run_here(statement.format(folder))
+    assert done.returncode
+    assert f"the folder `{folder}` is the package raygrad.{folder}: `import raygrad`" in done.stderr
+
+
+BARE = """
+import importlib, pathlib, sys
+sys.path[:] = [p for p in sys.path if "site-packages" not in p or not pathlib.Path(p, "proto").exists()]
+wrong = []
+for path in sorted(pathlib.Path("proto").rglob("*.py")):
+    name = ".".join(path.with_suffix("").parts).removesuffix(".__init__")
+    try:
+        importlib.import_module(name)
+        wrong.append(name)
+    except ImportError:
+        pass
+print(wrong)
+"""
+
+
+def test_no_module_of_proto_is_importable_under_its_bare_name() -> None:
+    """Without proto-plus the folder would be a namespace package, and each class exist twice."""
+    done = run_here(BARE, "-S")
+    assert done.stdout == "[]\n", done.stderr
+
+
+def run_here(program: str, *options: str, at: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """A program in the repository's root, whose folder is the first on its path."""
+    command = [sys.executable, *options, "-c", program]
+    return subprocess.run(command, cwd=at, timeout=60, capture_output=True, text=True, check=False)
+
+
+PRINT = "import raygrad as rg; print(rg.__file__, rg.Builder.__module__)"
+
+
+def test_a_program_in_the_repositorys_root_gets_the_package() -> None:
+    assert run_here(PRINT).stdout.split() == [str(PACKAGE / "__init__.py"), "raygrad.proto.builder"]
+
+
+def test_a_program_beside_a_checkout_gets_the_package(tmp_path: Path) -> None:
+    """The folder is called `raygrad` as the package is; without a finder of setuptools it comes last."""
+    (tmp_path / "raygrad").symlink_to(ROOT, target_is_directory=True)
+    done = run_here(PRINT, at=tmp_path)
+    assert done.stdout.split() == [str(PACKAGE / "__init__.py"), "raygrad.proto.builder"], done.stderr
 
 
 def test_importing_raygrad_imports_no_extra(tmp_path: Path) -> None:

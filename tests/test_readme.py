@@ -113,7 +113,7 @@ def test_files_that_the_architecture_lists_exist() -> None:
     built = "\n".join(line for line in listed.splitlines() if "not built yet" not in line)
     names = {
         path.name
-        for folder in ("proto", "client", "scheduler", "workers", "raygrad", "tests")
+        for folder in ("proto", "client", "scheduler", "workers", "src", "tests")
         for path in (ROOT / folder).rglob("*.py")
     }
     assert set(re.findall(r"\b\w+\.py\b", built)) - names == set()

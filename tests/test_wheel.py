@@ -13,7 +13,7 @@ import pytest
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parent.parent
-SOURCES = ("pyproject.toml", "README.md", "LICENSE", "raygrad", "proto", "client", "scheduler", "workers")
+SOURCES = ("pyproject.toml", "README.md", "LICENSE", "src", "proto", "client", "scheduler", "workers")
 DEADLINE = 120  # seconds, for each process
 
 PROGRAM = """

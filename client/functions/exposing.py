@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from raygrad.proto.arguments import public
-from raygrad.proto.suggestions import nearest
+from raygrad.proto.suggestions import FUNCTIONS, nearest
 
 _COUNTS = ("layer_norm", "rms_norm")
 """Functions whose `axes` is how many of the last ones."""
@@ -34,6 +34,7 @@ def expose(module: dict[str, Any], names: Sequence[str]) -> None:
 
     Inside, the families call each other without.
     """
+    FUNCTIONS.update(names)
     for name in names:
         module[name] = public(module[name], counts=("axes",) if name in _COUNTS else ())
 

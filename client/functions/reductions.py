@@ -5,7 +5,7 @@ With `keepdims` the axes stay, with one element.
 
 from __future__ import annotations
 
-from raygrad.proto.methods import Axes, axes_of, reduce
+from raygrad.proto.methods import Axes, axes_of, index_of, reduce
 from raygrad.proto.operators import elementwise as ew
 from raygrad.proto.operators import reduction, sorting
 from raygrad.proto.tensor import DType
@@ -13,7 +13,6 @@ from raygrad.proto.value import Value
 
 from .elementwise import abs, maximum, sqrt, where
 from .logic import truth
-from .node import node
 
 
 def sum(x: Value, axes: Axes = None, keepdims: bool = False) -> Value:
@@ -53,21 +52,12 @@ def count_nonzero(x: Value, axes: Axes = None, keepdims: bool = False) -> Value:
 
 def argmax(x: Value, axis: int | None = None, keepdims: bool = False) -> Value:
     """The int64 index of the largest element along `axis` (of the flattened x), the first of several."""
-    return _index(sorting.ArgMax, x, axis, keepdims)
+    return index_of(sorting.ArgMax, x, axis, keepdims)
 
 
 def argmin(x: Value, axis: int | None = None, keepdims: bool = False) -> Value:
     """The int64 index of the smallest element along `axis` (of the flattened x), the first of several."""
-    return _index(sorting.ArgMin, x, axis, keepdims)
-
-
-def _index(extremum: type[sorting.ArgExtremum], x: Value, axis: int | None, keepdims: bool) -> Value:
-    if axis is None:
-        flat = node(extremum(0), x.reshape((-1,)))
-        return flat.reshape((1,) * x.rank) if keepdims else flat
-    at = x.type.axis(axis)
-    found = node(extremum(at), x)
-    return found.reshape(x.type.kept((at,))) if keepdims else found
+    return index_of(sorting.ArgMin, x, axis, keepdims)
 
 
 def mean(x: Value, axes: Axes = None, keepdims: bool = False) -> Value:

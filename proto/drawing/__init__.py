@@ -4,3 +4,5 @@ A graph becomes a `Picture` (`depiction`: boxes, links, blocks that `folding` fo
 (`dot`), or laid out (`layout`, with `layers`) and written as SVG (`svg`). `Graph.svg` and `Graph.dot` are the
 way in; the scheduler draws plans with the same code, in the colours of stages.
 """
+
+from .. import errors as _  # noqa: F401 (which refuses the folder's bare name)

@@ -41,3 +41,7 @@ for _name in FAMILIES:
     import_module(f"{__name__}.{_name}")
 
 __all__ = ["Remote", "from_torch"]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import itertools
+import logging
+import re
 import threading
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,22 +69,38 @@ def _exported(
     """What `torch.export` makes of a module; `GraphError` if that is not what the module does."""
     try:
         # Under `no_grad`, the module's own `no_grad` would leave no trace.
-        with watch.watching(), torch.enable_grad():
+        with watch.watching(), _quiet(), torch.enable_grad():
             program = torch.export.export(model, args, kwargs, dynamic_shapes=spec, strict=False)
     except Exception as exc:
         watch.check()
-        raise GraphError(f"torch.export cannot capture {type(model).__name__}: {_first(exc)}") from exc
+        raise GraphError(f"torch.export cannot capture {type(model).__name__}: {_told(exc)}") from None
     watch.check()
     return program
 
 
-def _first(exc: Exception) -> str:
-    """The first line of PyTorch's message; the others are its traceback's."""
-    lines = [line for line in str(exc).splitlines() if line.strip()]
-    found = lines[0].strip() if lines else type(exc).__name__
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without PyTorch's log of tracebacks for errors that it raises as well."""
+    log = logging.getLogger("torch._subclasses.fake_tensor")
+    before, log.disabled = log.disabled, True
+    try:
+        yield
+    finally:
+        log.disabled = before
+
+
+_ABOUT_TORCH = re.compile(
+    r"^(File |While executing|Original traceback|For more |To |The error above|Framework )"
+)
+
+
+def _told(exc: Exception) -> str:
+    """What an error of PyTorch says of the module, in one line: without its tracebacks and advice on logs."""
     if isinstance(exc, GuardOnDataDependentSymNode):
-        return f"what it does depends on the elements of a tensor (`if`, `item()`): {found}"
-    return found
+        return f"what it does depends on the elements of a tensor (`if`, `item()`): {exc.cond}"
+    lines = (line.strip() for line in str(exc).splitlines())
+    said = list(itertools.takewhile(lambda line: not _ABOUT_TORCH.match(line), filter(None, lines)))
+    return f"{type(exc).__name__}: {' '.join(said)[:600]}"
 
 
 def _decomposed(program: ExportedProgram) -> ExportedProgram:
@@ -138,7 +158,10 @@ def _symbols(
 
 def named_arguments(model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], spec: Any) -> Any:
     """The arguments with the names of their axes instead of tensors."""
-    order = list(inspect.signature(model.forward).bind(*args, **kwargs).arguments)
+    try:
+        order = list(inspect.signature(model.forward).bind(*args, **kwargs).arguments)
+    except TypeError as exc:
+        raise ConfigurationError(f"the inputs do not fit {type(model).__name__}.forward: {exc}") from None
     if isinstance(spec, Mapping):
         specs = [spec.get(name) for name in order]
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from typing import Any, Self
 
 import torch
@@ -174,10 +175,21 @@ def _opener(target: str | Opener | None, options: dict[str, Any]) -> Opener:
         if options:
             raise ConfigurationError("a function that opens sessions takes no options: give them inside")
         return target
-    if target is None:
-        from ...local import local
+    return _Opener(target, options)
 
-        return lambda graph: local(graph, **options)
-    from ...connect import connect
 
-    return lambda graph: connect(target, graph, **options)
+@dataclass(frozen=True)
+class _Opener:
+    """Opens sessions on a server, or in this process. It can be pickled, unlike functions inside others."""
+
+    target: str | None
+    options: dict[str, Any]
+
+    def __call__(self, graph: Graph) -> Session:
+        if self.target is None:
+            from ...local import local
+
+            return local(graph, **self.options)
+        from ...connect import connect
+
+        return connect(self.target, graph, **self.options)

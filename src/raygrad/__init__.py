@@ -85,7 +85,14 @@ def __getattr__(name: str) -> Any:
         return import_module(f"raygrad.{_MODULES[name]}")
     if name in _HOMES:
         return getattr(import_module(f"raygrad.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'raygrad' has no attribute {name!r}")
+    if name.startswith("__"):
+        raise AttributeError(name)
+    suggestions = import_module("raygrad.proto.suggestions")
+    import_module("raygrad.client.functions")
+    near = suggestions.nearest(name, _NAMES)
+    found = near or suggestions.nearest(name, suggestions.FUNCTIONS)
+    meant = f": did you mean `rg.{'' if near else 'functions.'}{found}`?" if found else ""
+    raise AttributeError(f"module 'raygrad' has no attribute {name!r}{meant}")
 
 
 def __dir__() -> list[str]:
