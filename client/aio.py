@@ -89,7 +89,7 @@ class Session:
 
     @checked
     async def backward(
-        self, lease: str, cotangents: Feeds | None = None, input_gradients: Sequence[str] = ()
+        self, lease: str, cotangents: Feeds | None = None, input_gradients: str | Sequence[str] = ()
     ) -> Mapping[str, Array]:
         """The backward pass of a lease; the gradients of the inputs asked for."""
         given, wanted = self._types.cotangents(cotangents), listed(input_gradients)
