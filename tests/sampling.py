@@ -61,6 +61,11 @@ def unit(*shape: int | str) -> Spec:
     return Spec(shape, lambda rng, s: rng.uniform(-0.9, 0.9, s))
 
 
+def share(*shape: int | str) -> Spec:
+    """Between 0.1 and 0.9."""
+    return Spec(shape, lambda rng, s: rng.uniform(0.1, 0.9, s))
+
+
 def distinct(*shape: int | str) -> Spec:
     """Numbers that differ by at least 0.01 from each other: no ties, not even nearly."""
 

@@ -50,9 +50,11 @@ from .einsum import einsum, tensordot
 from .elementwise import (
     abs,
     clip,
+    entr,
     floor_divide,
     fmod,
     lerp,
+    logit,
     maximum,
     minimum,
     pow,
@@ -63,6 +65,7 @@ from .elementwise import (
     sqrt,
     square,
     where,
+    xlog1py,
     xlogy,
 )
 from .exponentials import erf, erfc, exp, exp2, expm1, log, log1p, log2, log10, logaddexp
@@ -170,7 +173,7 @@ from .shapes import (
 )
 from .similarity import cosine_similarity, normalize, pairwise_distance
 from .sorting import argsort, sort, topk
-from .trigonometry import acos, acosh, asin, asinh, atan, atan2, atanh, cos, cosh, sin, sinh, tan, tanh
+from .trigonometry import acos, acosh, asin, asinh, atan, atan2, atanh, cos, cosh, sin, sinc, sinh, tan, tanh
 
 __all__ = [
     "abs",
@@ -226,6 +229,7 @@ __all__ = [
     "einsum",
     "elu",
     "embedding",
+    "entr",
     "equal",
     "erf",
     "erfc",
@@ -292,6 +296,7 @@ __all__ = [
     "logical_not",
     "logical_or",
     "logical_xor",
+    "logit",
     "logsumexp",
     "lp_pool",
     "margin_ranking_loss",
@@ -348,6 +353,7 @@ __all__ = [
     "sign",
     "silu",
     "sin",
+    "sinc",
     "sinh",
     "sliding_windows",
     "smooth_l1_loss",
@@ -388,6 +394,7 @@ __all__ = [
     "var",
     "vecdot",
     "where",
+    "xlog1py",
     "xlogy",
     "zeros",
     "zeros_like",

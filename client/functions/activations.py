@@ -75,12 +75,15 @@ def relu6(x: Value) -> Value:
 
 def hard_sigmoid(x: Value, alpha: float = 1 / 6, beta: float = 0.5) -> Value:
     """alpha · x + beta between 0 and 1, by default as in PyTorch; ONNX has alpha = 0.2."""
-    return hard_tanh(x * alpha + beta, 0.0, 1.0)
+    line = x * alpha + beta
+    return where((line > 0.0) & (line < 1.0), line, hard_tanh(line.detach(), 0.0, 1.0))
 
 
 def hard_swish(x: Value) -> Value:
     """x · hard_sigmoid(x)."""
-    return x * hard_sigmoid(x)
+    inside = (x > -3.0) & (x < 3.0)
+    bend = ew.zero_where(~inside, x)
+    return where(inside, bend * (bend * (1 / 6) + 0.5), where(x <= -3.0, x.detach() * 0.0, x))
 
 
 def elu(x: Value, alpha: float = 1.0) -> Value:
@@ -103,11 +106,11 @@ def celu(x: Value, alpha: float = 1.0) -> Value:
 
 def _scaled_elu(x: Value, scale: float, alpha: float, width: float) -> Value:
     """scale · x where x > 0, else alpha · (e^(x/width) − 1), not overflowing where it is not chosen."""
-    above = x > 0.0
-    below = ew.zero_where(above, x)
+    bends = x <= 0.0
+    below = ew.zero_where(~bends, x)
     curve = expm1(below if is_number(width, 1.0) else below / width)
     curve = curve if is_number(alpha, 1.0) else curve * alpha
-    return where(above, x if is_number(scale, 1.0) else x * scale, curve)
+    return where(bends, curve, x if is_number(scale, 1.0) else x * scale)
 
 
 def prelu(x: Value, weight: Value) -> Value:

@@ -14,7 +14,7 @@ from raygrad.proto.operators.loss import CrossEntropy
 from raygrad.proto.value import Value
 
 from .activations import log_softmax
-from .elementwise import maximum, where
+from .elementwise import where
 from .indexing import one_hot
 from .losses import Reduction, reduced
 from .node import node
@@ -91,7 +91,8 @@ def multi_margin_loss(
     if p not in (1, 2):
         raise ConfigurationError(f"p of multi_margin_loss must be 1 or 2, got {p}")
     at = target.reshape((*target.shape, 1))
-    short = maximum(margin - node(Gather(x.rank - 1), x, at) + x, 0.0)
+    lack = margin - node(Gather(x.rank - 1), x, at) + x
+    short = zero_where(~(lack > 0.0), lack)
     losses = short.square() if p == 2 else short
     losses = losses if weight is None else losses * node(Take(0), weight, at)
     others = ~one_hot(target, x.shape[-1]).astype("bool")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from raygrad.proto.operators import division
+import functools
+import operator
+
+from raygrad.proto.operators import division, special
 from raygrad.proto.operators import elementwise as ew
 from raygrad.proto.promotion import broadcast_shapes
 from raygrad.proto.value import Operand, Value, binary, unify
 
-from .exponentials import log
+from .exponentials import log, log1p
 from .node import node
 
 
@@ -57,24 +60,41 @@ def abs(x: Value) -> Value:
 
 
 def sign(x: Value) -> Value:
-    """−1, 0 or 1; without derivative."""
-    return node(ew.Sign(), x)
+    """−1, 0 or 1, and 0 of a NaN; without derivative."""
+    return node(ew.Sgn(), x)
 
 
 def maximum(a: Operand, b: Operand) -> Value:
-    """The larger of a and b, at least one of them a value; a tie's gradient goes to a."""
+    """The larger of a and b, at least one of them a value; of a tie, each has half the gradient."""
     return binary(ew.Maximum(), a, b)
 
 
 def minimum(a: Operand, b: Operand) -> Value:
-    """The smaller of a and b, at least one of them a value; a tie's gradient goes to a."""
+    """The smaller of a and b, at least one of them a value; of a tie, each has half the gradient."""
     return binary(ew.Minimum(), a, b)
 
 
 def clip(x: Value, low: Operand | None = None, high: Operand | None = None) -> Value:
     """x, at least `low` and at most `high`; on the border the gradient goes to x. `high` wins over `low`."""
-    raised = x if low is None else maximum(x, low)
-    return raised if high is None else minimum(raised, high)
+    if not x.dtype.is_floating:
+        raised = x if low is None else maximum(x, low)
+        return raised if high is None else minimum(raised, high)
+    bounds = [b for b in (low, high) if b is not None]
+    if not bounds:
+        return x
+    x, *found = unify(x, *bounds)
+    lowest, highest = (found[0] if low is not None else None), (found[-1] if high is not None else None)
+    inside = [x >= lowest] if lowest is not None else []
+    inside += [x <= highest] if highest is not None else []
+    moved = x.detach() if lowest is None else maximum(x.detach(), lowest.detach())
+    moved = moved if highest is None else minimum(moved, highest.detach())
+    kept = where(functools.reduce(operator.and_, inside), x, moved)
+    if isinstance(low, Value) and lowest is not None:
+        below = x < lowest if highest is None else (x < lowest) & (lowest < highest)
+        kept = where(below, lowest, kept)
+    if isinstance(high, Value) and highest is not None:
+        kept = where(x > highest, highest, kept)
+    return kept
 
 
 def lerp(start: Value, end: Value, weight: Operand) -> Value:
@@ -84,9 +104,27 @@ def lerp(start: Value, end: Value, weight: Operand) -> Value:
 
 def xlogy(x: Operand, y: Operand) -> Value:
     """x · log y, and 0 where x is 0 (NaN where y is)."""
-    a, b = unify(x, y)
-    pole = a.equals(0.0) & ((b <= 0.0) | b.equals(float("inf")))
-    return ew.zero_where(pole, a * log(ew.one_where(pole, b)))
+    return binary(special.XLogY(), x, y)
+
+
+def xlog1py(x: Operand, y: Operand) -> Value:
+    """x · log(1 + y), and 0 where x is 0 (NaN where y is)."""
+    return binary(special.XLog1pY(), x, y)
+
+
+def entr(x: Value) -> Value:
+    """−x · log x, the entropy that a probability adds: 0 at 0, and −∞ below."""
+    return node(special.Entropy(), x)
+
+
+def logit(x: Value, eps: float | None = None) -> Value:
+    """log(x / (1 − x)), the inverse of `sigmoid`; NaN outside of 0 to 1, which x is kept `eps` away from."""
+    if eps is not None:
+        outside = (x < eps) | (x > 1.0 - eps)
+        bounded = where(outside, clip(x.detach(), eps, 1.0 - eps), x)
+        return log(bounded) - log1p(-bounded)
+    outside = (x < 0.0) | (x > 1.0)
+    return (log(x + 0.0) - log1p(-x)) * where(outside, float("nan"), ew.one_where(~outside, x.detach()))
 
 
 def where(condition: Value, a: Operand, b: Operand) -> Value:

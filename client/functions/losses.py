@@ -6,11 +6,13 @@ import math
 from typing import Literal
 
 from raygrad.proto.errors import ConfigurationError
-from raygrad.proto.value import Operand, Value, lift
+from raygrad.proto.operators.elementwise import zero_where
+from raygrad.proto.operators.special import BinaryCrossEntropy
+from raygrad.proto.value import Operand, Value, binary, lift
 
 from .activations import softplus
 from .elementwise import maximum, where, xlogy
-from .exponentials import exp, log, log1p
+from .exponentials import exp, log
 
 Reduction = Literal["mean", "sum", "none"]
 """What becomes of the losses of the elements."""
@@ -58,7 +60,8 @@ def huber_loss(x: Value, target: Operand, reduction: Reduction = "mean", delta: 
 
 def _huber(x: Value, target: Operand, delta: float) -> Value:
     distance = abs(x - target)
-    return where(distance <= delta, distance.square() * 0.5, delta * (distance - 0.5 * delta))
+    far = distance > delta
+    return where(far, delta * (distance - 0.5 * delta), zero_where(far, distance).square() * 0.5)
 
 
 # -- probabilities ----------------------------------------------------------------------------------
@@ -68,19 +71,8 @@ def binary_cross_entropy(
     p: Value, target: Operand, weight: Operand | None = None, reduction: Reduction = "mean"
 ) -> Value:
     """−(target · log p + (1 − target) · log(1 − p)), in nats; a logarithm is at least −100."""
-    yes = where(p.equals(0.0), _LEAST, maximum(log(_apart(p, 0.0)), _LEAST))
-    no = where(p.equals(1.0), _LEAST, maximum(log1p(-_apart(p, 1.0)), _LEAST))
-    share = lift(target, p)
-    losses = (share - 1.0) * no - share * yes
+    losses = binary(BinaryCrossEntropy(), p, target)
     return reduced(losses if weight is None else losses * weight, reduction)
-
-
-_LEAST = -100.0
-
-
-def _apart(p: Value, pole: float) -> Value:
-    """p, and ½ at a pole of the logarithm, which is kept out of derivatives."""
-    return where(p.equals(pole), 0.5, p)
 
 
 def binary_cross_entropy_with_logits(

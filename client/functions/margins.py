@@ -5,14 +5,14 @@ from __future__ import annotations
 from raygrad.proto.value import Operand, Value, lift
 
 from .activations import log_sigmoid, softplus
-from .elementwise import maximum, minimum, sqrt, where
+from .elementwise import clip, minimum, sqrt, where
 from .losses import Reduction, reduced
 from .similarity import pairwise_distance
 
 
 def hinge_loss(x: Value, target: Operand, margin: float = 1.0, reduction: Reduction = "mean") -> Value:
     """max(0, margin − target · x), with targets 1 and −1."""
-    return reduced(maximum(margin - target * x, 0.0), reduction)
+    return reduced(clip(margin - target * x, 0.0), reduction)
 
 
 def hinge_embedding_loss(
@@ -20,14 +20,14 @@ def hinge_embedding_loss(
 ) -> Value:
     """x where the target is 1, and max(0, margin − x) where it is −1: x is a distance."""
     like, unlike = target.differs(-1), target.differs(1)
-    return reduced(where(unlike, maximum(margin - x, 0.0), 0.0) + where(like, x, 0.0), reduction)
+    return reduced(where(unlike, clip(margin - x, 0.0), 0.0) + where(like, x, 0.0), reduction)
 
 
 def margin_ranking_loss(
     a: Value, b: Value, target: Operand, margin: float = 0.0, reduction: Reduction = "mean"
 ) -> Value:
     """max(0, margin − target · (a − b)): a should be the larger where the target is 1, b where it is −1."""
-    return reduced(maximum(margin - target * (a - b), 0.0), reduction)
+    return reduced(clip(margin - target * (a - b), 0.0), reduction)
 
 
 def soft_margin_loss(x: Value, target: Operand, reduction: Reduction = "mean") -> Value:
@@ -54,7 +54,7 @@ def cosine_embedding_loss(
     lengths = [value.square().sum(-1) + 1e-12 for value in (a, b)]
     cosine = (a * b).sum(-1) / sqrt(lengths[0] * lengths[1])
     like = where(target.equals(1), 1.0 - cosine, 0.0)
-    return reduced(like + where(target.equals(-1), maximum(cosine - margin, 0.0), 0.0), reduction)
+    return reduced(like + where(target.equals(-1), clip(cosine - margin, 0.0), 0.0), reduction)
 
 
 def triplet_margin_loss(
@@ -74,4 +74,4 @@ def triplet_margin_loss(
     near, far = (pairwise_distance(anchor, other, p, eps) for other in (positive, negative))
     if swap:
         far = minimum(far, pairwise_distance(positive, negative, p, eps))
-    return reduced(maximum(margin + near - far, 0.0), reduction)
+    return reduced(clip(margin + near - far, 0.0), reduction)

@@ -5,6 +5,8 @@ With `keepdims` the axes stay, with one element.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from raygrad.proto.methods import Axes, axes_of, index_of, reduce
 from raygrad.proto.operators import elementwise as ew
 from raygrad.proto.operators import reduction, sorting
@@ -12,7 +14,7 @@ from raygrad.proto.tensor import DType
 from raygrad.proto.value import Value
 
 from .elementwise import abs, maximum, sqrt, where
-from .logic import truth
+from .logic import isnan, truth
 
 
 def sum(x: Value, axes: Axes = None, keepdims: bool = False) -> Value:
@@ -99,10 +101,20 @@ def norm(x: Value, axes: Axes = None, keepdims: bool = False, p: float = 2.0) ->
     if p == 1.0:
         return abs(x).sum(axes, keepdims)
     if p in (float("inf"), float("-inf")):
-        return abs(x).max(axes, keepdims) if p > 0 else abs(x).min(axes, keepdims)
+        return extremum(max if p > 0 else min, abs(x), axes, keepdims)
     if p == 0.0:
         return count_nonzero(x, axes, keepdims).astype(x.dtype)
     return nonnegative_power(nonnegative_power(abs(x), p).sum(axes, keepdims), 1.0 / p)
+
+
+def extremum(function: Callable[..., Value], x: Value, axes: Axes = None, keepdims: bool = False) -> Value:
+    """`max` or `min` over `axes`; where there are NaNs, they share the gradient."""
+    if not x.dtype.is_floating:
+        return function(x, axes, keepdims)
+    nan = isnan(x)
+    count = maximum(nan.astype(x.dtype).sum(axes, keepdims), 1.0)
+    of_nans = where(nan, x, 0.0).sum(axes, keepdims) / count
+    return where(any(nan, axes, keepdims), of_nans, function(where(nan, 0.0, x), axes, keepdims))
 
 
 def _root(x: Value) -> Value:

@@ -18,6 +18,17 @@ Interpolation = Literal[
     "nearest", "nearest-exact", "linear", "bilinear", "trilinear", "cubic", "bicubic", "area"
 ]
 
+_KEPT: dict[str, tuple[int, ...]] = {
+    "linear": (1,),
+    "bilinear": (1,),
+    "trilinear": (1,),
+    "nearest": (1, 2),
+}
+"""Where PyTorch takes the sizes instead of the factor: an axis that comes out as long, or twice as long.
+
+Of "nearest", in two dimensions only; of all that is antialiased, where it comes out as long.
+"""
+
 _KERNELS = {"bilinear": "linear", "trilinear": "linear", "bicubic": "cubic", "nearest-exact": "nearest"}
 
 
@@ -53,7 +64,14 @@ def interpolate(
         return _resampled(x, axes, _each(size, axes), [0.0] * len(axes), options)
     scales = [float(s) for s in _each(scale_factor, axes)]
     sizes = [_scaled(x, axis, scale) for axis, scale in zip(axes, scales, strict=True)]
-    return _resampled(x, axes, sizes, [0.0] * len(axes) if align_corners else scales, options)
+    if align_corners:
+        return _resampled(x, axes, sizes, [0.0] * len(axes), options)
+    multiples = (1,) if antialias else _KEPT.get(mode, ())
+    if mode == "nearest" and x.rank != 4:
+        multiples = ()
+    by_size = [size in [x.shape[axis] * m for m in multiples] for axis, size in zip(axes, sizes, strict=True)]
+    factors = [0.0 if taken else scale for taken, scale in zip(by_size, scales, strict=True)]
+    return _resampled(x, axes, sizes, factors, options)
 
 
 def resize(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 from raygrad.proto.operators import trigonometry
-from raygrad.proto.operators.elementwise import Tanh
+from raygrad.proto.operators.elementwise import Tanh, one_where
 from raygrad.proto.value import Operand, Value, binary
 
+from .elementwise import where
 from .node import node
 
 
@@ -42,6 +45,14 @@ def atan(x: Value) -> Value:
 def atan2(y: Operand, x: Operand) -> Value:
     """The angle of the point (x, y), from −π to π, at least one of them a value."""
     return binary(trigonometry.Atan2(), y, x)
+
+
+def sinc(x: Value) -> Value:
+    """sin(πx) / (πx), and 1 at 0."""
+    angle = x * math.pi
+    zero = angle.equals(0.0)
+    divisor = one_where(zero, angle)
+    return where(zero, 1.0, sin(divisor) / divisor)
 
 
 def sinh(x: Value) -> Value:

@@ -119,7 +119,7 @@ def _arity(cls: type[Operator]) -> tuple[int, int]:
     return sum(p.default is p.empty for p in parameters), len(parameters)
 
 
-def filled(like: Value, number: int) -> Value:
+def filled(like: Value, number: float) -> Value:
     """The number everywhere, in the shape and dtype of `like`."""
     return like.builder.constant(like.dtype.numpy.type(number)).broadcast_to(like.shape)
 

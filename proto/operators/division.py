@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .base import Cotangents
 from .elementwise import Binary
-from .rounding import Round
+from .rounding import Trunc
 
 if TYPE_CHECKING:
     from ..value import Value
@@ -19,17 +19,17 @@ class FloorDiv(Binary):
         return None, None
 
 
-class Leftover(Binary, abstract=True):
-    """a − q · b for a whole q, which the derivative takes for constant."""
+class Remainder(Binary):
+    """a − ⌊a / b⌋ · b, which has the sign of b, as Python's `%`; the derivative takes ⌊a / b⌋ for constant"""
 
     def vjp(self, g: Value, y: Value, a: Value, b: Value) -> Cotangents:
-        quotient: Value = Round()((a - y) / b)
+        quotient: Value = FloorDiv()(a, b)
         return g, -(g * quotient)
 
 
-class Remainder(Leftover):
-    """a − ⌊a / b⌋ · b, which has the sign of b, as Python's `%`"""
+class Fmod(Binary):
+    """a − trunc(a / b) · b, which has the sign of a, as C's `fmod`; its quotient is constant too"""
 
-
-class Fmod(Leftover):
-    """a − trunc(a / b) · b, which has the sign of a, as C's `fmod`"""
+    def vjp(self, g: Value, y: Value, a: Value, b: Value) -> Cotangents:
+        quotient: Value = Trunc()(a / b)
+        return g, -(g * quotient)

@@ -99,11 +99,13 @@ class Pow(Binary):
     """aᵇ; a negative b of integers is a `KernelError`"""
 
     def vjp(self, g: Value, y: Value, a: Value, b: Value) -> Cotangents:
-        # At a = b = 0 both factors b · aᵇ⁻¹ and y · log a meet a pole. Replacing a by 1 where it does
-        # harm (not the result by 0) keeps the derivatives of these rules free of 0 · ∞ too.
-        zero = a.equals(0.0)
-        either = one_where(Where()(zero, b.equals(0.0), zero), a)
-        return g * b * Pow()(either, b - 1.0), g * y * Log()(one_where(zero, a))
+        # At b = 0 the factor b · aᵇ⁻¹ meets a pole if a is 0 (or no number), and at a = 0 ≤ b the factor
+        # y · log a does. Replacing a by 1 where it does harm (not the result by 0) keeps the derivatives
+        # of these rules free of 0 · ∞ too.
+        zero, nothing = a.equals(0.0), Not()(Abs()(a) > 0.0)
+        either = one_where(Where()(nothing, b.equals(0.0), nothing), a)
+        settled = Where()(zero, b >= 0.0, zero)
+        return g * b * Pow()(either, b - 1.0), g * (y * Log()(one_where(settled, a)))
 
 
 class Neg(Unary):
@@ -117,11 +119,18 @@ class Abs(Unary):
     """|x|, with derivative 0 at 0"""
 
     def vjp(self, g: Value, y: Value, x: Value) -> Cotangents:
-        return (g * Sign()(x),)
+        return (g * Sgn()(x),)
 
 
 class Sign(Unary):
-    """−1, 0 or 1"""
+    """−1, 0 or 1; NaN of a NaN"""
+
+    def vjp(self, g: Value, y: Value, x: Value) -> Cotangents:
+        return (None,)
+
+
+class Sgn(Unary):
+    """−1, 0 or 1; 0 of a NaN"""
 
     def vjp(self, g: Value, y: Value, x: Value) -> Cotangents:
         return (None,)
@@ -214,19 +223,22 @@ class LeakyReluGrad(Operator):
 
 
 class Maximum(Binary):
-    """The larger of a and b; NaN if one is NaN. A tie's gradient goes to a."""
+    """The larger of a and b; NaN if one is NaN. Of a tie, both get half the gradient; of a NaN, both all."""
 
     def vjp(self, g: Value, y: Value, a: Value, b: Value) -> Cotangents:
-        second = a < b
-        return zero_where(second, g), zero_where(Not()(second), g)
+        return _to_the_chosen(g, a.equals(b), a < b, a > b)
 
 
 class Minimum(Binary):
-    """The smaller of a and b; NaN if one is NaN. A tie's gradient goes to a."""
+    """The smaller of a and b; NaN if one is NaN. Of a tie, both get half the gradient; of a NaN, both all."""
 
     def vjp(self, g: Value, y: Value, a: Value, b: Value) -> Cotangents:
-        second = a > b
-        return zero_where(second, g), zero_where(Not()(second), g)
+        return _to_the_chosen(g, a.equals(b), a > b, a < b)
+
+
+def _to_the_chosen(g: Value, tie: Value, not_a: Value, not_b: Value) -> Cotangents:
+    shared: Value = Where()(tie, g * 0.5, g)
+    return zero_where(not_a, shared), zero_where(not_b, shared)
 
 
 class Where(Operator):

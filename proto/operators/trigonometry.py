@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .base import Cotangents
-from .elementwise import BinaryFloat, Sqrt, UnaryFloat
+from .elementwise import BinaryFloat, Sqrt, UnaryFloat, one_where, zero_where
 
 if TYPE_CHECKING:
     from ..value import Value
@@ -60,8 +60,12 @@ class Atan2(BinaryFloat):
     """The angle of the point (b, a), from −π to π"""
 
     def vjp(self, g: Value, y: Value, a: Value, b: Value) -> Cotangents:
-        share = g / (a * a + b * b)
-        return share * b, -(share * a)
+        # At the origin 0, as long as 1/r² is a number; a is replaced before it is divided by, so that the
+        # derivatives of this are free of 0 · ∞ too.
+        squared = a * a + b * b
+        pole = (1.0 / squared).equals(float("inf"))
+        inverse = zero_where(pole, 1.0 / one_where(pole, squared))
+        return g * b * inverse, -(g * a * inverse)
 
 
 class Sinh(UnaryFloat):
@@ -89,7 +93,7 @@ class Acosh(UnaryFloat):
     """The inverse of cosh, for x ≥ 1"""
 
     def vjp(self, g: Value, y: Value, x: Value) -> Cotangents:
-        return (g / Sqrt()((x - 1.0) * (x + 1.0)),)
+        return (g / Sqrt()((x - 1.0) * (x + 1.0) + 0.0),)  # + 0: the root of −0 has another inverse
 
 
 class Atanh(UnaryFloat):

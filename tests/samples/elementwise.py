@@ -15,6 +15,7 @@ from tests.sampling import (
     positive,
     real,
     sample,
+    share,
     unit,
 )
 
@@ -29,6 +30,8 @@ ELEMENTWISE = [
     sample(ew.Abs(), integer("N", 5)),
     sample(ew.Sign(), nonzero("N", 5)),
     sample(ew.Sign(), integer("N", 5)),
+    sample(ew.Sgn(), nonzero("N", 5)),
+    sample(ew.Sgn(), integer("N", 5)),
     sample(ew.Exp(), real("N", 5)),
     sample(ew.Log(), positive("N", 5)),
     sample(ew.Sqrt(), positive("N", 5)),
@@ -75,6 +78,9 @@ ELEMENTWISE = [
     sample(trigonometry.Acosh(), above_one("N", 5)),
     sample(trigonometry.Atan2(), nonzero("N", 5), nonzero("N", 5)),
     *(sample(op(), real("N", 5)) for op in (special.Erf, special.Erfc)),
+    *(sample(op(), nonzero("N", 5), positive("N", 5)) for op in (special.XLogY, special.XLog1pY)),
+    sample(special.Entropy(), positive("N", 5)),
+    sample(special.BinaryCrossEntropy(), share("N", 5), real("N", 5)),
     *(
         sample(op(), spec("N", 5), divisor)
         for op in (division.FloorDiv, division.Remainder, division.Fmod)

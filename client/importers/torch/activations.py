@@ -48,9 +48,19 @@ def hardswish(call: Call, x: Value) -> Value:
 @aten("elu.default")
 def elu(call: Call, x: Value, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> Value:
     """scale · x above 0, else scale · alpha · (e^(input_scale · x) − 1)."""
-    above = x > 0.0
-    below = zero_where(above, x) * float(input_scale)
-    return f.where(above, x, f.expm1(below) * float(alpha)) * float(scale)
+    bends = x <= 0.0
+    below = zero_where(~bends, x) * float(input_scale)
+    return f.where(bends, f.expm1(below) * float(alpha), x) * float(scale)
+
+
+@aten("celu.default")
+def celu(call: Call, x: Value, alpha: float = 1.0) -> Value:
+    return f.celu(x, float(alpha))
+
+
+@aten("selu.default")
+def selu(call: Call, x: Value) -> Value:
+    return f.selu(x)
 
 
 @aten("leaky_relu.default")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import enum
 import functools
 import hashlib
@@ -32,6 +33,16 @@ LIBRARIES = frozenset(sys.stdlib_module_names) | {
     *("networkx", "jinja2", "optree"),
 }
 """Packages whose functions, types and modules are taken to stay what they are."""
+
+_OPEN = (
+    torch.nn.Module,
+    types.SimpleNamespace,
+    argparse.Namespace,
+    type,
+    types.ModuleType,
+    types.FunctionType,
+)
+"""Of a library's types, those whose objects hold what a program puts there."""
 
 _OF_MODULES = ("_parameters", "_buffers", "_modules", "training")
 
@@ -105,8 +116,8 @@ class Describer:
             return *self._same(value), state_of(value)
         if isinstance(value, types.MethodType):
             return types.MethodType, self._same(value.__func__), self.describe(value.__self__)
-        if _root(type(value).__module__) == "raygrad":
-            return self._same(value)
+        if is_library(type(value).__module__) and not isinstance(value, _OPEN):
+            return self._same(value)  # loggers and operators keep caches
         if isinstance(value, functools.partial):
             return functools.partial, *map(self.describe, (value.func, value.args, value.keywords))
         return self._object(value)

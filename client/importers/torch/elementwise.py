@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from raygrad.proto.operators import elementwise as ew
-from raygrad.proto.value import Value, binary, unify
+from raygrad.proto.value import Value, binary
 
 from ... import functions as f
 from .registry import Call, Scalar, aten
@@ -52,9 +52,10 @@ def _logical(name: str, function: Callable[[Value, Value], Value]) -> None:
 for _name in (
     *("sqrt", "rsqrt", "reciprocal", "square", "exp", "exp2", "expm1", "log", "log1p", "log2", "log10"),
     *("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh"),
-    *("erf", "erfc", "abs", "sign", "floor", "ceil", "trunc", "frac", "sigmoid", "relu"),
+    *("erf", "erfc", "abs", "sign", "floor", "ceil", "trunc", "frac", "sigmoid", "relu", "sinc"),
 ):
     _unary(_name, getattr(f, _name))
+_unary("special_entr", f.entr)
 _unary("sgn", f.sign)
 _unary("neg", lambda x: -x)
 _unary("bitwise_not", f.bitwise_not)
@@ -85,6 +86,7 @@ _binary(f.fmod, "fmod.Tensor", "fmod.Scalar")
 _binary(f.atan2, "atan2.default")
 _binary(f.logaddexp, "logaddexp.default")
 _binary(f.xlogy, "xlogy.Tensor", "xlogy.Scalar_Other", "xlogy.Scalar_Self")
+_binary(f.xlog1py, *(f"special_xlog1py.{kind}" for kind in ("default", "other_scalar", "self_scalar")))
 
 
 # -- arithmetic -----------------------------------------------------------------------------------
@@ -125,6 +127,11 @@ def power(call: Call, a: Operand, b: Operand) -> Value:
     return f.pow(*call.operands(a, b))
 
 
+@aten("logit.default", "special_logit.default")
+def logit(call: Call, x: Value, eps: float | None = None) -> Value:
+    return f.logit(*call.operands(x), eps)
+
+
 @aten("addcmul.default")
 def addcmul(call: Call, x: Value, a: Value, b: Value, *, value: Scalar = 1) -> Value:
     y, c, d = call.operands(x, a, b)
@@ -156,20 +163,12 @@ def _scaled(call: Call, x: Value, factor: Scalar) -> Value:
 
 @aten("maximum.default", "max.other")
 def maximum(call: Call, a: Value, b: Value) -> Value:
-    """A tie's gradient is shared, as torch does."""
-    x, y = unify(*call.operands(a, b))
-    return _tied(x, y, f.maximum(x, y))
+    return f.maximum(*call.operands(a, b))
 
 
 @aten("minimum.default", "min.other")
 def minimum(call: Call, a: Value, b: Value) -> Value:
-    x, y = unify(*call.operands(a, b))
-    return _tied(x, y, f.minimum(x, y))
-
-
-def _tied(a: Value, b: Value, chosen: Value) -> Value:
-    """`chosen`, and the mean where a and b are equal: the same number, with half the gradient for each."""
-    return f.where(f.equal(a, b), a * 0.5 + b * 0.5, chosen) if a.dtype.is_floating else chosen
+    return f.minimum(*call.operands(a, b))
 
 
 @aten("clamp.default", "clamp.Tensor")

@@ -80,13 +80,23 @@ def _exported(
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without PyTorch's log of tracebacks for errors that it raises as well."""
-    log = logging.getLogger("torch._subclasses.fake_tensor")
-    before, log.disabled = log.disabled, True
+    """Without PyTorch's logs of tracebacks and graphs for errors that it raises as well."""
+    logs = [logging.getLogger(f"torch.{name}") for name in _LOGGING_ERRORS]
+    before = [log.disabled for log in logs]
+    for log in logs:
+        log.disabled = True
     try:
         yield
     finally:
-        log.disabled = before
+        for log, disabled in zip(logs, before, strict=True):
+            log.disabled = disabled
+
+
+_LOGGING_ERRORS = (
+    "_subclasses.fake_tensor",
+    "fx.experimental.symbolic_shapes",
+    "fx.experimental.proxy_tensor",
+)
 
 
 _ABOUT_TORCH = re.compile(
@@ -107,13 +117,29 @@ def _decomposed(program: ExportedProgram) -> ExportedProgram:
     """Without mutation, and in operators of the table where torch can write the others in them."""
     _detach_results(program.graph_module)
     table = default_decompositions()
-    for operator in list(table):
-        if str(operator) in TABLE:
-            del table[operator]
-    with warnings.catch_warnings():  # PyTorch copies what it has itself deprecated, and says so to users
+    known = [operator for operator in table if str(operator) in TABLE]
+    for operator in known:
+        del table[operator]
+    # PyTorch copies what it has itself deprecated, and says so to users.
+    with _whole(known), warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)`", FutureWarning)
         decomposed: ExportedProgram = program.run_decompositions(table)
     return decomposed
+
+
+@contextlib.contextmanager
+def _whole(operators: Sequence[Any]) -> Iterator[None]:
+    """Without what PyTorch, asked for gradients, writes some operators in, whatever the table says."""
+    key = torch._C.DispatchKey.Autograd
+    held = [(o, o.py_kernels.pop(key)) for o in operators if key in getattr(o, "py_kernels", {})]
+    try:
+        for operator, _ in held:
+            operator._dispatch_cache.clear()
+        yield
+    finally:
+        for operator, kernel in held:
+            operator.py_kernels[key] = kernel
+            operator._dispatch_cache.clear()
 
 
 def _detach_results(module: Any) -> None:

@@ -29,6 +29,38 @@ def cross_entropy(
     return f.cross_entropy(logits, target, REDUCTIONS[reduction], weight, ignored, label_smoothing, axis)
 
 
+@aten("binary_cross_entropy.default")
+def binary_cross_entropy(
+    call: Call, x: Value, target: Value, weight: Value | None = None, reduction: int = 1
+) -> Value:
+    return f.binary_cross_entropy(x, target, weight, REDUCTIONS[reduction])
+
+
+@aten("smooth_l1_loss.default")
+def smooth_l1_loss(call: Call, x: Value, target: Value, reduction: int = 1, beta: float = 1.0) -> Value:
+    return f.smooth_l1_loss(x, target, REDUCTIONS[reduction], float(beta))
+
+
+@aten("huber_loss.default")
+def huber_loss(call: Call, x: Value, target: Value, reduction: int = 1, delta: float = 1.0) -> Value:
+    return f.huber_loss(x, target, REDUCTIONS[reduction], float(delta))
+
+
+@aten("multi_margin_loss.default")
+def multi_margin_loss(
+    call: Call,
+    x: Value,
+    target: Value,
+    p: float = 1,
+    margin: float = 1,
+    weight: Value | None = None,
+    reduction: int = 1,
+) -> Value:
+    rows, labels = (x, target) if x.rank == 2 else (f.unsqueeze(x, 0), target.reshape((1,)))
+    found = f.multi_margin_loss(rows, labels, int(p), float(margin), weight, REDUCTIONS[reduction])
+    return found.reshape(call.shape)
+
+
 @aten("nll_loss_nd.default", "nll_loss.default", "nll_loss2d.default")
 def nll_loss(
     call: Call,
@@ -62,7 +94,7 @@ def multilabel_margin_loss(call: Call, x: Value, target: Value, reduction: int =
     labels = f.where(is_label, target, -1)
     is_class = f.any(f.unsqueeze(labels, -1).equals(classes), -2)
     at_label = f.gather(x, f.where(is_label, target, 0), -1)
-    short = f.relu(1.0 - f.unsqueeze(at_label, -1) + f.unsqueeze(x, -2))
-    counted = f.logical_and(f.unsqueeze(is_label, -1), ~f.unsqueeze(is_class, -2))
+    short = 1.0 - f.unsqueeze(at_label, -1) + f.unsqueeze(x, -2)
+    counted = f.unsqueeze(is_label, -1) & ~f.unsqueeze(is_class, -2) & (short > 0.0)
     losses = f.where(counted, short, 0.0).sum((-2, -1)) / call.value(x.shape[-1], x.dtype)
     return reduced(losses, REDUCTIONS[reduction])

@@ -8,6 +8,7 @@ from raygrad.proto.tensor import DType
 from raygrad.proto.value import Value
 
 from ... import functions as f
+from ...functions.reductions import extremum
 from .registry import Call, aten
 
 Axes = int | Sequence[int] | None
@@ -50,8 +51,10 @@ def _plain(function: Callable[[Value, Axes, bool], Value], *overloads: str) -> N
         return _reduced(function, call, x, axes, keepdim)
 
 
-_plain(f.max, "amax.default", "max.default")
-_plain(f.min, "amin.default", "min.default")
+_plain(f.max, "amax.default")
+_plain(f.min, "amin.default")
+_plain(lambda x, *_: extremum(f.max, x), "max.default")
+_plain(lambda x, *_: extremum(f.min, x), "min.default")
 _plain(f.logsumexp, "logsumexp.default")
 _plain(f.any, "any.default", "any.dim", "any.dims")
 _plain(f.all, "all.default", "all.dim", "all.dims")

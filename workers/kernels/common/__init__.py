@@ -3,6 +3,16 @@
 A backend's own kernel for an operator takes precedence over the one here.
 """
 
-from . import elementwise, linear, movement, random, reduction, resampling, scan, source
+from . import elementwise, linear, movement, random, reduction, resampling, scan, source, special
 
-__all__ = ["elementwise", "linear", "movement", "random", "reduction", "resampling", "scan", "source"]
+__all__ = [
+    "elementwise",
+    "linear",
+    "movement",
+    "random",
+    "reduction",
+    "resampling",
+    "scan",
+    "source",
+    "special",
+]

@@ -29,6 +29,7 @@ SAME: dict[type[Operator], str] = {
     elementwise.Pow: "Pow",
     elementwise.Relu: "Relu",
     elementwise.Sigmoid: "Sigmoid",
+    elementwise.Sgn: "Sign",
     elementwise.Sign: "Sign",
     elementwise.Softplus: "Softplus",
     elementwise.Sqrt: "Sqrt",
@@ -143,6 +144,34 @@ def log_add_exp(writer: Writer, op: exponential.LogAddExp, use: Use) -> str:
 def erfc(writer: Writer, op: special.Erfc, use: Use) -> str:
     """Far from 0 less accurate than the operator: 1 − erf(x)."""
     return writer.add("Sub", writer.number(1, use.x), writer.add("Erf", *use.inputs))
+
+
+@exports(special.XLogY, special.XLog1pY)
+def x_log_y(writer: Writer, op: Operator, use: Use) -> str:
+    """0 where the factor is 0, also where the logarithm is of a NaN."""
+    x, y = use.inputs
+    shifted = y if isinstance(op, special.XLogY) else writer.add("Add", y, writer.number(1, use.x))
+    zero = writer.number(0, use.x)
+    product = writer.add("Mul", x, writer.add("Log", shifted))
+    return writer.add("Where", writer.add("Equal", x, zero), zero, product)
+
+
+@exports(special.Entropy)
+def entropy(writer: Writer, op: special.Entropy, use: Use) -> str:
+    """NaN below 0, where the operator is −∞."""
+    (x,), zero = use.inputs, writer.number(0, use.x)
+    product = writer.add("Neg", writer.add("Mul", x, writer.add("Log", x)))
+    return writer.add("Where", writer.add("Equal", x, zero), zero, product)
+
+
+@exports(special.BinaryCrossEntropy)
+def binary_cross_entropy(writer: Writer, op: special.BinaryCrossEntropy, use: Use) -> str:
+    p, t = use.inputs
+    one, least = writer.number(1, use.x), writer.number(-100, use.x)
+    yes = writer.add("Max", writer.add("Log", p), least)
+    no = writer.add("Max", writer.add("Log", writer.add("Sub", one, p)), least)
+    rest = writer.add("Mul", writer.add("Sub", t, one), no)
+    return writer.add("Sub", rest, writer.add("Mul", t, yes))
 
 
 @exports(rounding.Trunc)
