@@ -172,7 +172,7 @@ class Tensor(Value):
     def detach(self) -> Tensor:
         """The same elements without history."""
         with grad_mode(False):
-            return super().detach()  # type: ignore[return-value]
+            return super().detach()
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """This tensor, as a leaf that does or does not require a gradient.
