@@ -163,6 +163,13 @@ class Session:
         """Free what the session holds. A second time does nothing."""
         await self._close(self.timeout)
 
+    def __repr__(self) -> str:
+        return f"<Session {self.id}: {self.graph!r}{', closed' if self._closed else ''}>"
+
+    def _repr_svg_(self) -> str:
+        """What notebooks show: the graph."""
+        return self.graph.svg()
+
     async def _close(self, timeout: float | None) -> None:
         if not self._closed:
             self._closed = True

@@ -171,6 +171,16 @@ class Builder:
         """The graph written so far."""
         return Graph(tuple(self._nodes.values()), self._outputs)
 
+    def __repr__(self) -> str:
+        return repr(self.graph()).replace("<Graph", "<Builder", 1)
+
+    def _repr_svg_(self) -> str | None:
+        """What notebooks show: the graph written so far, to its outputs, or to all that nobody reads yet."""
+        graph = self.graph()
+        every = [Ref(node.id, port) for node in graph for port in range(len(node.types))]
+        unread = {str(ref): ref for ref in every if ref not in graph.consumers}
+        return graph.svg() if graph.outputs else Graph(graph.nodes, unread).svg()
+
     @contextlib.contextmanager
     def at(self, home: int | None) -> Iterator[None]:
         """Nodes added inside are placed beside the node `home` (sources excepted)."""
