@@ -219,9 +219,13 @@ async def local(
     **options: Unpack[Options],
 ) -> Session:
     """A session in this process; the arguments are those of the blocking `local`."""
-    from .local import open_in_process  # brings the scheduler, which a client of a server does not need
+    from .local import (
+        check_workers,
+        open_in_process,
+    )  # the scheduler, which a client of a server does not need
 
     whole = graph_of(graph)
+    check_workers(workers)
     opened = await asyncio.to_thread(open_in_process, whole, SessionOptions.of(options), backend, workers)
     return Session(opened, whole, timeout)
 

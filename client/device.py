@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
+from raygrad.proto.arguments import public
 from raygrad.proto.codec import digest
 from raygrad.proto.errors import ConfigurationError, GraphError, SessionNotFoundError
 from raygrad.proto.graph import Graph
@@ -48,6 +49,7 @@ class Device:
     Raises `ConfigurationError` for options that do not exist, or that name parts of one graph.
     """
 
+    @public
     def __init__(self, target: str | None = None, *, sessions: int = 16, **options: Any) -> None:
         self.target = target
         self._options = _checked(target, options)

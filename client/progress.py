@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 def counted(items: Iterator[T], total: int | None, *, show: bool) -> Iterator[T]:
-    """The items, counted while they come on a bar: on standard error, if that is a terminal, or in a notebook."""
+    """The items, counted on a bar while they come: on standard error, if a terminal, or in a notebook."""
     if not show:
         yield from items
         return

@@ -91,19 +91,36 @@ def refuse_ambiguous(type: TensorType, axes: tuple[Any, ...]) -> None:
         )
 
 
+def check_fields(instance: Any, names: Collection[str]) -> None:
+    """Fields of a dataclass by their declared types; the errors are those of `public`."""
+    kind = type(instance)
+    hints = _hints_of(kind)
+    for name in names:
+        value = getattr(instance, name)
+        if not _check(name, hints[name])(value):
+            raise refusal(kind.__name__, name, hints[name], value)
+
+
+@functools.cache
+def _hints_of(kind: type) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
+
+
 class Parameters:
     """What a function takes."""
 
     def __init__(
         self, function: Callable[..., Any], counts: Collection[str], unchecked: Collection[str]
     ) -> None:
-        self._function = function.__name__
+        named = function.__name__
+        self._function = function.__qualname__.split(".")[0] if named.startswith("__") else named
         self._signature = inspect.signature(function)
         hints = typing.get_type_hints(function, localns=_names())
         found = self._signature.parameters
         self._names = [p.name for p in found.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
         self._rest = next((p.name for p in found.values() if p.kind is p.VAR_POSITIONAL), None)
-        self._known = {p.name for p in found.values() if p.kind is not p.VAR_POSITIONAL}
+        self._known = {p.name for p in found.values() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
+        self._open = any(p.kind is p.VAR_KEYWORD for p in found.values())  # to keywords that it checks itself
         self._required = [n for n in self._names if found[n].default is inspect.Parameter.empty]
         self._hints = {name: Any if name in unchecked else hints.get(name, Any) for name in found}
         self._checks = {name: _check(name, hint) for name, hint in self._hints.items()}
@@ -117,7 +134,10 @@ class Parameters:
         """Whether positional arguments alone are a call that needs no more attention."""
         if not self._least <= len(args) <= self._most:
             return False
-        return all(check(value) for check, value in zip(self._ordered, args, strict=False))
+        for check, value in zip(self._ordered, args, strict=False):  # noqa: SIM110 (a generator takes longer)
+            if not check(value):
+                return False
+        return True
 
     def bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Positional and keyword arguments as the function takes them; errors for what it does not take."""
@@ -155,6 +175,8 @@ class Parameters:
         found: dict[str, Any] = {}
         for given, value in kwargs.items():
             name = given if given in self._known else self._aliases.get(given)
+            if name is None and self._open:
+                name = given
             if name is None:
                 meant = did_you_mean(given, self._known) or f"; it has {sorted(self._known)}"
                 raise ConfigurationError(f"{self._function} has no argument {given!r}{meant}")
@@ -164,7 +186,7 @@ class Parameters:
         return found
 
     def _require(self, name: str, value: Any) -> None:
-        if not self._checks[name](value):
+        if name in self._checks and not self._checks[name](value):
             raise refusal(self._function, name, self._hints[name], value)
 
 
@@ -258,6 +280,11 @@ def _of(name: str, hint: Any) -> Check:
         return _is_array_like
     if _is_sequence(hint):
         return _sequence(_check(name, _element(hint)), _element(hint))
+    if origin is Mapping:
+        keys, values = (_check(name, arg) for arg in args)
+        return lambda value: (
+            isinstance(value, Mapping) and all(keys(k) and values(v) for k, v in value.items())
+        )
     if origin is tuple:
         parts = [_check(name, arg) for arg in args]
         return lambda value: (
