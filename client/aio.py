@@ -16,10 +16,16 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, 
 from concurrent.futures import Future
 from functools import partial
 from types import TracebackType
-from typing import Self, TypeVar, Unpack
+from typing import NoReturn, Self, TypeVar, Unpack
 
 from raygrad.proto.builder import Builder, graph_of
-from raygrad.proto.errors import DeadlineError, RaygradError, SessionNotFoundError, UnavailableError
+from raygrad.proto.errors import (
+    DeadlineError,
+    GraphError,
+    RaygradError,
+    SessionNotFoundError,
+    UnavailableError,
+)
 from raygrad.proto.graph import Graph
 from raygrad.proto.identity import checked_expect, checked_index, checked_weight
 from raygrad.proto.messages import (
@@ -89,7 +95,7 @@ class Session:
 
     @checked
     async def backward(
-        self, lease: str, cotangents: Feeds | None = None, input_gradients: Sequence[str] = ()
+        self, lease: str, cotangents: Feeds | None = None, input_gradients: Sequence[str] | str = ()
     ) -> Mapping[str, Array]:
         """The backward pass of a lease; the gradients of the inputs asked for."""
         given, wanted = self._types.cotangents(cotangents), listed(input_gradients)
@@ -109,6 +115,7 @@ class Session:
         total = len(batches) if isinstance(batches, Sequence) else None
         return [result async for result in acounted(self.stream(batches), total, show=progress)]
 
+    @checked
     async def stream(self, batches: Batches) -> AsyncIterator[StepResult]:
         """Like `accumulate`, each result as soon as it is there. Batches that must wait come async."""
         submitted: asyncio.Queue[asyncio.Task[StepResult] | None] = asyncio.Queue()
@@ -162,6 +169,9 @@ class Session:
     async def close(self) -> None:
         """Free what the session holds. A second time does nothing."""
         await self._close(self.timeout)
+
+    def __reduce__(self) -> NoReturn:
+        raise GraphError("a session lives in this process and cannot be pickled or copied: open another one")
 
     def __repr__(self) -> str:
         return f"<Session {self.id}: {self.graph!r}{', closed' if self._closed else ''}>"

@@ -153,7 +153,7 @@ class Session:
 
     @checked
     def backward(
-        self, lease: str, cotangents: Feeds | None = None, input_gradients: Sequence[str] = ()
+        self, lease: str, cotangents: Feeds | None = None, input_gradients: Sequence[str] | str = ()
     ) -> Mapping[str, Array]:
         """Add the parameter gradients of a lease to the step, and end the lease.
 

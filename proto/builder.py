@@ -23,7 +23,7 @@ import msgpack
 import numpy as np
 import numpy.typing as npt
 
-from .arguments import listed, public
+from .arguments import public
 from .attributes import to_plain
 from .errors import GraphError, InvalidReferenceError, RaygradError, SizeError, TensorError
 from .given import plain
@@ -31,6 +31,7 @@ from .graph import Graph, Node, Ref, label_of, title_of
 from .operators.base import Operator
 from .operators.random import Random, RandomKey
 from .operators.source import Buffer, Constant, Input, Parameter, SizeOf
+from .sizes import listed
 from .tensor import DType, Shape, TensorType, check_size
 from .value import Value
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, TypeVar, cast
 
 import numpy as np
 
-from .arguments import listed, refuse_ambiguous
 from .errors import LimitError, TypeMismatchError
 from .methods import Methods
 from .operators import elementwise as ew
@@ -22,6 +21,7 @@ from .operators.division import FloorDiv, Remainder
 from .operators.logic import And, Or, ShiftLeft, ShiftRight, Xor
 from .operators.shape import Broadcast, Cast, Reshape, StopGradient, Transpose, missing_size
 from .promotion import broadcast_shapes, promote
+from .sizes import listed, refuse_ambiguous
 from .tensor import MOST_ELEMENTS, Array, DType, Shape, Size, TensorType
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import raygrad as rg
-from raygrad.proto.arguments import MAY_BE_NAN
+from raygrad.proto.declared import MAY_BE_NAN
 from raygrad.proto.errors import RaygradError
 from raygrad.proto.methods import Methods
 
@@ -394,6 +394,7 @@ PARAMETERS = {"w": np.ones(2, np.float32)}
         lambda: small().graph().bind({"N": 1.5}),
         lambda: small().graph().bind({"N": 1 << 70}),
         lambda: small().graph().with_gradients(3),
+        lambda: rg.from_onnx(3),
         lambda: rg.to_onnx(3),
         lambda: rg.to_onnx(small(), 3),
         lambda: rg.from_torch(3),
