@@ -52,9 +52,7 @@ def _parse(source: Source) -> tuple[onnx.ModelProto, Path | None]:
     if isinstance(source, bytes):
         return _decode(source, "the bytes given"), None
     if not isinstance(source, (str, os.PathLike)):
-        raise ConfigurationError(
-            f"a model is a path, bytes or an onnx.ModelProto, got {type(source).__name__}"
-        )
+        raise ConfigurationError(f"a model is a path, bytes or a ModelProto, got {type(source).__name__}")
     path = Path(source)
     if path.stat().st_size > _MOST_BYTES:
         raise LimitError(f"{path} has {path.stat().st_size} bytes; at most {_MOST_BYTES} are allowed")
