@@ -16,10 +16,16 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, 
 from concurrent.futures import Future
 from functools import partial
 from types import TracebackType
-from typing import Self, TypeVar, Unpack
+from typing import NoReturn, Self, TypeVar, Unpack
 
 from raygrad.proto.builder import Builder, graph_of
-from raygrad.proto.errors import DeadlineError, RaygradError, SessionNotFoundError, UnavailableError
+from raygrad.proto.errors import (
+    DeadlineError,
+    GraphError,
+    RaygradError,
+    SessionNotFoundError,
+    UnavailableError,
+)
 from raygrad.proto.graph import Graph
 from raygrad.proto.identity import checked_expect, checked_index, checked_weight
 from raygrad.proto.messages import (
@@ -89,7 +95,7 @@ class Session:
 
     @checked
     async def backward(
-        self, lease: str, cotangents: Feeds | None = None, input_gradients: str | Sequence[str] = ()
+        self, lease: str, cotangents: Feeds | None = None, input_gradients: Sequence[str] | str = ()
     ) -> Mapping[str, Array]:
         """The backward pass of a lease; the gradients of the inputs asked for."""
         given, wanted = self._types.cotangents(cotangents), listed(input_gradients)
@@ -109,6 +115,7 @@ class Session:
         total = len(batches) if isinstance(batches, Sequence) else None
         return [result async for result in acounted(self.stream(batches), total, show=progress)]
 
+    @checked
     async def stream(self, batches: Batches) -> AsyncIterator[StepResult]:
         """Like `accumulate`, each result as soon as it is there. Batches that must wait come async."""
         submitted: asyncio.Queue[asyncio.Task[StepResult] | None] = asyncio.Queue()
@@ -163,6 +170,16 @@ class Session:
         """Free what the session holds. A second time does nothing."""
         await self._close(self.timeout)
 
+    def __reduce__(self) -> NoReturn:
+        raise GraphError("a session lives in this process and cannot be pickled or copied: open another one")
+
+    def __repr__(self) -> str:
+        return f"<Session {self.id}: {self.graph!r}{', closed' if self._closed else ''}>"
+
+    def _repr_svg_(self) -> str:
+        """What notebooks show: the graph."""
+        return self.graph.svg()
+
     async def _close(self, timeout: float | None) -> None:
         if not self._closed:
             self._closed = True
@@ -212,9 +229,13 @@ async def local(
     **options: Unpack[Options],
 ) -> Session:
     """A session in this process; the arguments are those of the blocking `local`."""
-    from .local import open_in_process  # brings the scheduler, which a client of a server does not need
+    from .local import (
+        check_workers,
+        open_in_process,
+    )  # the scheduler, which a client of a server does not need
 
     whole = graph_of(graph)
+    check_workers(workers)
     opened = await asyncio.to_thread(open_in_process, whole, SessionOptions.of(options), backend, workers)
     return Session(opened, whole, timeout)
 

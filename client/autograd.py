@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import weakref
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from raygrad.proto.arguments import public
 from raygrad.proto.autodiff import gradients
 from raygrad.proto.builder import Builder
 from raygrad.proto.errors import DifferentiationError, GraphError
@@ -17,9 +19,12 @@ from .excerpt import excerpt, record
 from .recording import Output, grad_mode
 from .tensor import Tensor, like
 
+_public = functools.partial(public, unchecked=("outputs", "inputs"))
+
 Tensors: TypeAlias = Tensor | Sequence[Tensor]
 
 
+@_public
 def grad(
     outputs: Tensors,
     inputs: Tensors,
@@ -50,6 +55,7 @@ def grad(
     return tuple(found)
 
 
+@_public
 def backward(outputs: Tensors, grad_outputs: Any = None, create_graph: bool = False) -> None:
     """Add the outputs' gradients into `grad` of every leaf that requires one; otherwise like `grad`."""
     ys = _listed(outputs, "output")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from concurrent.futures import Future
 from typing import Unpack
 
+from raygrad.proto.arguments import public
 from raygrad.proto.builder import Builder, graph_of
 from raygrad.proto.graph import Graph
 from raygrad.proto.messages import SessionOptions
@@ -18,6 +20,7 @@ TIMEOUT = 60.0
 """Seconds that a call may take, unless told otherwise."""
 
 
+@functools.partial(public, unchecked=("target", "graph", "token", "tls"))
 def connect(
     target: str,
     graph: Graph | Builder,

@@ -6,6 +6,7 @@ structure came before is not sent, planned or compiled again.
 
 from __future__ import annotations
 
+import html
 import threading
 import weakref
 from collections.abc import Iterable, Mapping
@@ -13,6 +14,7 @@ from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
+from raygrad.proto.arguments import public
 from raygrad.proto.codec import digest
 from raygrad.proto.errors import ConfigurationError, GraphError, SessionNotFoundError
 from raygrad.proto.graph import Graph
@@ -47,6 +49,7 @@ class Device:
     Raises `ConfigurationError` for options that do not exist, or that name parts of one graph.
     """
 
+    @public
     def __init__(self, target: str | None = None, *, sessions: int = 16, **options: Any) -> None:
         self.target = target
         self._options = _checked(target, options)
@@ -68,7 +71,17 @@ class Device:
         raise GraphError("a device lives in this process and cannot be pickled or copied: make another one")
 
     def __repr__(self) -> str:
+        options = "".join(f", {name}={value!r}" for name, value in self._options.items())
+        where = self.target or "in this process"
+        return f"<Device {where}: {len(self._sessions)} of its sessions open{options}>"
+
+    def __str__(self) -> str:
         return f"<Device {self.target or 'in this process'}>"
+
+    def _repr_html_(self) -> str:
+        """What notebooks show: where it is, and the graphs that it keeps, those used last at the end."""
+        rows = "".join(f"<tr><td>{html.escape(repr(session))}</td></tr>" for session in self._sessions)
+        return f"<table><caption>{html.escape(repr(self))}</caption>{rows}</table>"
 
     def close(self) -> None:
         """Close the sessions. What is computed afterwards opens new ones."""

@@ -5,15 +5,18 @@ The same graphs, results and bits as through a server; for notebooks, tests and 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import TypeVar, Unpack
 
+from raygrad.proto.arguments import public
 from raygrad.proto.builder import Builder, graph_of
 from raygrad.proto.codec import encode
+from raygrad.proto.errors import ConfigurationError
 from raygrad.proto.graph import Graph
 from raygrad.proto.messages import PlanSummary, SessionOptions
-from raygrad.proto.tensor import Array
+from raygrad.proto.tensor import INTEGERS, Array
 from raygrad.scheduler import session as domain
 from raygrad.scheduler.local_cluster import LocalCluster
 from raygrad.scheduler.scheduler import Scheduler
@@ -22,6 +25,9 @@ from .options import Options
 from .session import Session
 
 T = TypeVar("T")
+
+MOST_WORKERS = 1024
+_public = functools.partial(public, unchecked=("graph", "workers"))
 
 
 class InProcess:
@@ -57,6 +63,7 @@ class InProcess:
         return closed
 
 
+@_public
 def local(
     graph: Graph | Builder,
     *,
@@ -71,7 +78,14 @@ def local(
     thread, so `timeout` bounds only waits for other threads. The other options are those of `connect`.
     """
     whole = graph_of(graph)
+    check_workers(workers)
     return Session(open_in_process(whole, SessionOptions.of(options), backend, workers), whole, timeout)
+
+
+def check_workers(workers: int) -> None:
+    """`ConfigurationError` for a number of workers that nobody needs in one process."""
+    if isinstance(workers, bool) or not isinstance(workers, INTEGERS) or not 1 <= workers <= MOST_WORKERS:
+        raise ConfigurationError(f"workers must be 1 to {MOST_WORKERS}, got {workers!r:.80}")
 
 
 def open_in_process(graph: Graph, options: SessionOptions, backend: str, workers: int) -> InProcess:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from raygrad.proto.arguments import public
 from raygrad.proto.builder import Builder
 from raygrad.proto.graph import Graph
 from raygrad.proto.operators.linear import MatMul
@@ -51,6 +52,7 @@ class Network:
     parameters: Mapping[str, Array]
 
 
+@public
 def lenet(*, seed: int = 0, dtype: DType | str = "float32") -> Network:
     """Two convolutions with max-pooling and two linear layers, for 28×28 images and 10 classes.
 
@@ -66,6 +68,7 @@ def lenet(*, seed: int = 0, dtype: DType | str = "float32") -> Network:
     return _classifier(layers, layers.linear("fc2", h, 10))
 
 
+@public
 def resnet14(
     activation: Activation = relu, *, size: int = 32, seed: int = 0, dtype: DType | str = "float32"
 ) -> Network:
@@ -87,6 +90,7 @@ def resnet14(
     return _classifier(layers, layers.linear("fc", mean(h, axes=(2, 3)), 10))
 
 
+@public
 def siamese(*, seed: int = 0, dtype: DType | str = "float32", margin: float = 1.0) -> Network:
     """Two branches with the same parameters, which learn to embed pairs of 28×28 images.
 

@@ -13,16 +13,20 @@ The formulas are those of `torch.optim`, in the parameters' dtypes.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from raygrad.proto.arguments import public
 from raygrad.proto.errors import ConfigurationError, TensorError
 from raygrad.proto.feed import check_some, type_of
 from raygrad.proto.given import fitted, plain
 from raygrad.proto.tensor import Array, DType
+
+_public = functools.partial(public, unchecked=("parameters",))
 
 Floats = np.ndarray[Any, np.dtype[np.floating[Any]]]
 
@@ -30,6 +34,7 @@ Floats = np.ndarray[Any, np.dtype[np.floating[Any]]]
 class Optimizer:
     """Parameters that `step` moves against gradients. `rate`, the learning rate, may change between steps."""
 
+    @_public
     def __init__(self, parameters: Mapping[str, Array], rate: float) -> None:
         """Begin with a copy of these parameters."""
         if not rate > 0:
@@ -72,6 +77,7 @@ class Optimizer:
 class SGD(Optimizer):
     """Gradient descent, with momentum if asked for: v ← momentum · v + g, p ← p − rate · v."""
 
+    @_public
     def __init__(self, parameters: Mapping[str, Array], rate: float = 0.1, momentum: float = 0.0) -> None:
         super().__init__(parameters, rate)
         if not 0 <= momentum < 1:
@@ -89,6 +95,7 @@ class SGD(Optimizer):
 class Adam(Optimizer):
     """Kingma and Ba, "Adam: a method for stochastic optimization" (2015), algorithm 1."""
 
+    @_public
     def __init__(
         self,
         parameters: Mapping[str, Array],

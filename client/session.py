@@ -153,7 +153,7 @@ class Session:
 
     @checked
     def backward(
-        self, lease: str, cotangents: Feeds | None = None, input_gradients: str | Sequence[str] = ()
+        self, lease: str, cotangents: Feeds | None = None, input_gradients: Sequence[str] | str = ()
     ) -> Mapping[str, Array]:
         """Add the parameter gradients of a lease to the step, and end the lease.
 
@@ -250,7 +250,11 @@ class Session:
         raise GraphError("a session lives in this process and cannot be pickled or copied: open another one")
 
     def __repr__(self) -> str:
-        return f"<Session {self.id}: {len(self.graph)} nodes{', closed' if self._closed else ''}>"
+        return f"<Session {self.id}: {self.graph!r}{', closed' if self._closed else ''}>"
+
+    def _repr_svg_(self) -> str:
+        """What notebooks show: the graph."""
+        return self.graph.svg()
 
     def _wait(self, future: Future[T], what: str) -> T:
         return wait(future, self.timeout, what)

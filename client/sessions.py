@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator
 
 from raygrad.proto.errors import ConfigurationError, RaygradError
 
@@ -20,6 +21,12 @@ class Sessions:
             raise ConfigurationError(f"a device keeps at least 1 session, not {most}")
         self._most = most
         self._open: OrderedDict[str, Session] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(list(self._open.values()))
 
     def get(self, key: str) -> Session | None:
         """The session of a graph, if it is open."""

@@ -113,6 +113,12 @@ class Tape(Builder):
             )
         return value.output
 
+    def __repr__(self) -> str:
+        return f"<Tape of {self.device}>"
+
+    def _repr_svg_(self) -> None:
+        """There is no picture of all that is recorded: a tensor's `graph` has one."""
+
     # -- what only a graph has ----------------------------------------------------------------
 
     def type_of(self, ref: Ref) -> TensorType:

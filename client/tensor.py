@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
+from raygrad.proto.arguments import public
 from raygrad.proto.errors import DifferentiationError, GraphError, TensorShapeError, TypeMismatchError
 from raygrad.proto.given import fitted
 from raygrad.proto.graph import Graph, Ref
@@ -164,6 +165,7 @@ class Tensor(Value):
         """Begin a new sum: `grad` is `None` until the next `backward`."""
         self.grad = None
 
+    @public
     def backward(self, gradient: Any = None, create_graph: bool = False) -> None:
         """Add the gradient of this into `grad` of every leaf that it depends on and that requires one.
 
@@ -178,8 +180,9 @@ class Tensor(Value):
     def detach(self) -> Tensor:
         """The same elements without history."""
         with grad_mode(False):
-            return super().detach()  # type: ignore[return-value]
+            return super().detach()
 
+    @public
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """This tensor, as a leaf that does or does not require a gradient.
 
@@ -218,6 +221,7 @@ class Tensor(Value):
 
     # -- what it is not -----------------------------------------------------------------------
 
+    @public
     def to(self, device: Device) -> Tensor:
         """The same elements as a leaf on another device (itself on its own); they are computed now."""
         return self if device is self.device else device.tape.constant(self.numpy())
@@ -272,6 +276,7 @@ class Tensor(Value):
         raise GraphError("a tensor does not change: make another one, with `where` or `concatenate`")
 
 
+@public
 def tensor(
     data: Any,
     dtype: npt.DTypeLike | DType | None = None,
@@ -291,6 +296,7 @@ def tensor(
     return made
 
 
+@public
 def evaluate(*tensors: Tensor) -> None:
     """Compute these in one run rather than one by one as they are asked for."""
     for device in {t.device: None for t in tensors}:

@@ -73,7 +73,7 @@ def python_numbers(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(map(python_numbers, value))
     if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
-        raise LimitError(f"a size or a place of {value:.3e} is beyond 64 bits")
+        raise LimitError(f"a size or a place of {value.bit_length()} bits is beyond 64 bits")
     return value.item() if isinstance(value, np.generic) else value
 
 

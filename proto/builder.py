@@ -23,7 +23,7 @@ import msgpack
 import numpy as np
 import numpy.typing as npt
 
-from .arguments import listed, public
+from .arguments import public
 from .attributes import to_plain
 from .errors import GraphError, InvalidReferenceError, RaygradError, SizeError, TensorError
 from .given import plain
@@ -31,6 +31,7 @@ from .graph import Graph, Node, Ref, label_of, title_of
 from .operators.base import Operator
 from .operators.random import Random, RandomKey
 from .operators.source import Buffer, Constant, Input, Parameter, SizeOf
+from .sizes import listed
 from .tensor import DType, Shape, TensorType, check_size
 from .value import Value
 
@@ -170,6 +171,16 @@ class Builder:
     def graph(self) -> Graph:
         """The graph written so far."""
         return Graph(tuple(self._nodes.values()), self._outputs)
+
+    def __repr__(self) -> str:
+        return repr(self.graph()).replace("<Graph", "<Builder", 1)
+
+    def _repr_svg_(self) -> str | None:
+        """What notebooks show: the graph written so far, to its outputs, or to all that nobody reads yet."""
+        graph = self.graph()
+        every = [Ref(node.id, port) for node in graph for port in range(len(node.types))]
+        unread = {str(ref): ref for ref in every if ref not in graph.consumers}
+        return graph.svg() if graph.outputs else Graph(graph.nodes, unread).svg()
 
     @contextlib.contextmanager
     def at(self, home: int | None) -> Iterator[None]:

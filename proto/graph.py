@@ -144,6 +144,8 @@ class Graph:
 
     def bind(self, sizes: Mapping[str, int]) -> Graph:
         """The same nodes with named sizes replaced and types inferred again."""
+        if not isinstance(sizes, Mapping):
+            raise SizeError(f"sizes are a mapping of names to numbers, got {type(sizes).__name__}")
         bound: dict[int, Node] = {}
         for node in self.nodes:
             bound[node.id] = _bind(node, sizes, bound)

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from .errors import ConfigurationError
+from .arguments import check_fields
+from .errors import ConfigurationError, TensorError
 from .identity import checked_index, checked_weight
 from .suggestions import did_you_mean
 from .tensor import INTEGERS, Array
@@ -41,6 +42,7 @@ class SessionOptions:
         return cls(**options)
 
     def __post_init__(self) -> None:
+        check_fields(self, [f.name for f in fields(self) if f.name not in ("seed", "stages", "replicas")])
         if self.accumulation not in ACCUMULATIONS:
             raise ConfigurationError(
                 f"accumulation must be one of {ACCUMULATIONS}, got {self.accumulation!r}"
@@ -49,14 +51,18 @@ class SessionOptions:
             raise ConfigurationError(f"check must be 'finite' or empty, got {self.check!r}")
         for name in ("stages", "replicas"):
             value = getattr(self, name)
-            if value is not None and not (isinstance(value, INTEGERS) and 1 <= value <= 1024):
+            if value is not None and not (_is_integer(value) and 1 <= value <= 1024):
                 raise ConfigurationError(f"{name} must be 1 to 1024, got {value!r}")
         if not 0 < self.lease_seconds <= 86400:
             raise ConfigurationError(f"lease_seconds must be within a day, got {self.lease_seconds}")
-        if not 0 <= self.seed < 2**64:
+        if not (_is_integer(self.seed) and 0 <= self.seed < 2**64):
             raise ConfigurationError(f"seed must be 0 to 2⁶⁴ − 1, got {self.seed}")
         if self.snapshot_every < 0:
             raise ConfigurationError(f"snapshot_every cannot be negative, got {self.snapshot_every}")
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, INTEGERS) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,8 @@ class MiniBatch:
     weight: float = 1.0
 
     def __post_init__(self) -> None:
+        if not isinstance(self.feeds, Mapping):
+            raise TensorError(f"a mini-batch is a mapping of inputs by name, got {type(self.feeds).__name__}")
         object.__setattr__(self, "index", checked_index(self.index))
         object.__setattr__(self, "weight", checked_weight(self.weight))
 

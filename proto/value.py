@@ -9,11 +9,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, TypeGuard, TypeVar, cast
 
 import numpy as np
 
-from .arguments import listed, refuse_ambiguous
 from .errors import LimitError, TypeMismatchError
 from .methods import Methods
 from .operators import elementwise as ew
@@ -22,6 +21,7 @@ from .operators.division import FloorDiv, Remainder
 from .operators.logic import And, Or, ShiftLeft, ShiftRight, Xor
 from .operators.shape import Broadcast, Cast, Reshape, StopGradient, Transpose, missing_size
 from .promotion import broadcast_shapes, promote
+from .sizes import listed, refuse_ambiguous
 from .tensor import MOST_ELEMENTS, Array, DType, Shape, Size, TensorType
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .graph import Ref
     from .indexing import Item
 
+V = TypeVar("V", bound="Value")
 Operand: TypeAlias = "Value | bool | int | float | Array"
 
 
@@ -67,31 +68,31 @@ class Value(Methods):
 
     # -- shape --------------------------------------------------------------------------------
 
-    def astype(self, dtype: DType | str) -> Value:
+    def astype(self, dtype: DType | str) -> Self:
         """The same values in another dtype."""
         target = DType.of(dtype)
         return self if target is self.dtype else _one(Cast(target)(self))
 
-    def detach(self) -> Value:
+    def detach(self) -> Self:
         """The same values, as a constant to whoever differentiates."""
         return _one(StopGradient()(self))
 
-    def broadcast_to(self, *shape: Size | Sequence[Size]) -> Value:
+    def broadcast_to(self, *shape: Size | Sequence[Size]) -> Self:
         """Repeated along axes of size 1 and along new leading axes, to a shape or to sizes one by one."""
         target = listed(shape)
         return self if target == self.shape else _one(Broadcast(target)(self))
 
-    def reshape(self, *shape: Size | Sequence[Size]) -> Value:
+    def reshape(self, *shape: Size | Sequence[Size]) -> Self:
         """The same elements in C order, in a shape or in sizes one by one; one size may be -1."""
         wanted = listed(shape)
         target = missing_size(self.type, wanted) if -1 in wanted else wanted
         return self if target == self.shape else _one(Reshape(target)(self))
 
-    def view(self, *shape: Size | Sequence[Size]) -> Value:
+    def view(self, *shape: Size | Sequence[Size]) -> Self:
         """`reshape`, under PyTorch's name. Values have no memory to share."""
         return self.reshape(*shape)
 
-    def expand(self, *shape: Size | Sequence[Size]) -> Value:
+    def expand(self, *shape: Size | Sequence[Size]) -> Self:
         """`broadcast_to`, where −1 leaves a size as it is."""
         wanted = listed(shape)
         new = len(wanted) - self.rank
@@ -100,11 +101,11 @@ class Value(Methods):
         kept = (self.shape[a - new] if s == -1 and a >= new else s for a, s in enumerate(wanted))
         return self.broadcast_to(tuple(kept))
 
-    def permute(self, *axes: int | Sequence[int]) -> Value:
+    def permute(self, *axes: int | Sequence[int]) -> Self:
         """The axes in this order."""
         return self.transpose(listed(axes))
 
-    def transpose(self, *axes: int | Sequence[int] | None) -> Value:
+    def transpose(self, *axes: int | Sequence[int] | None) -> Self:
         """Axes permuted; reversed by default.
 
         Raises `TypeMismatchError` for two axes one by one where NumPy and PyTorch mean different things.
@@ -116,19 +117,19 @@ class Value(Methods):
         return self if order == tuple(range(self.rank)) else _one(Transpose(order)(self))
 
     @property
-    def T(self) -> Value:  # noqa: N802 (the field's own name)
+    def T(self) -> Self:  # noqa: N802 (the field's own name)
         """The last two axes exchanged. `a.T @ b` copies: prefer `MatMul(transpose_a=True)`."""
         order = list(range(self.rank))
         order[-2:] = reversed(order[-2:])
         return self.transpose(order)
 
-    def __getitem__(self, index: Item | tuple[Item, ...]) -> Value:
+    def __getitem__(self, index: Item | tuple[Item, ...]) -> Self:
         """Indexing with numbers, slices (of any step), `None`, `...`, and values or arrays of integers."""
         from .indexing import index_value
 
-        return index_value(self, index if isinstance(index, tuple) else (index,))
+        return _one(index_value(self, index if isinstance(index, tuple) else (index,)))
 
-    def __iter__(self) -> Iterator[Value]:
+    def __iter__(self) -> Iterator[Self]:
         """The elements along the first axis, whose size must be a number."""
         if not self.rank or isinstance(self.shape[0], str):
             raise TypeMismatchError(f"cannot iterate over {self!r}: its first axis has no number of elements")
@@ -144,118 +145,118 @@ class Value(Methods):
 
     # -- arithmetic ---------------------------------------------------------------------------
 
-    def __add__(self, other: Operand) -> Value:
+    def __add__(self, other: Operand) -> Self:
         return binary(ew.Add(), self, other)
 
-    def __radd__(self, other: Operand) -> Value:
+    def __radd__(self, other: Operand) -> Self:
         return binary(ew.Add(), other, self)
 
-    def __sub__(self, other: Operand) -> Value:
+    def __sub__(self, other: Operand) -> Self:
         return binary(ew.Sub(), self, other)
 
-    def __rsub__(self, other: Operand) -> Value:
+    def __rsub__(self, other: Operand) -> Self:
         return binary(ew.Sub(), other, self)
 
-    def __mul__(self, other: Operand) -> Value:
+    def __mul__(self, other: Operand) -> Self:
         return binary(ew.Mul(), self, other)
 
-    def __rmul__(self, other: Operand) -> Value:
+    def __rmul__(self, other: Operand) -> Self:
         return binary(ew.Mul(), other, self)
 
-    def __truediv__(self, other: Operand) -> Value:
+    def __truediv__(self, other: Operand) -> Self:
         return binary(ew.Div(), self, other)
 
-    def __rtruediv__(self, other: Operand) -> Value:
+    def __rtruediv__(self, other: Operand) -> Self:
         return binary(ew.Div(), other, self)
 
-    def __pow__(self, other: Operand) -> Value:
+    def __pow__(self, other: Operand) -> Self:
         if isinstance(other, (int, float)) and other == 2:
             return self.square()
         return binary(ew.Pow(), self, other)
 
-    def __rpow__(self, other: Operand) -> Value:
+    def __rpow__(self, other: Operand) -> Self:
         return binary(ew.Pow(), other, self)
 
-    def __floordiv__(self, other: Operand) -> Value:
+    def __floordiv__(self, other: Operand) -> Self:
         return binary(FloorDiv(), self, other)
 
-    def __rfloordiv__(self, other: Operand) -> Value:
+    def __rfloordiv__(self, other: Operand) -> Self:
         return binary(FloorDiv(), other, self)
 
-    def __mod__(self, other: Operand) -> Value:
+    def __mod__(self, other: Operand) -> Self:
         return binary(Remainder(), self, other)
 
-    def __rmod__(self, other: Operand) -> Value:
+    def __rmod__(self, other: Operand) -> Self:
         return binary(Remainder(), other, self)
 
-    def __matmul__(self, other: Operand) -> Value:
+    def __matmul__(self, other: Operand) -> Self:
         from .product import matmul
 
-        return matmul(*same_dtype(self, lift(other, self)))
+        return _one(matmul(*same_dtype(self, lift(other, self))))
 
-    def __rmatmul__(self, other: Operand) -> Value:
-        return lift(other, self) @ self
+    def __rmatmul__(self, other: Operand) -> Self:
+        return _one(lift(other, self) @ self)
 
-    def __neg__(self) -> Value:
+    def __neg__(self) -> Self:
         return _one(ew.Neg()(self))
 
-    def __abs__(self) -> Value:
+    def __abs__(self) -> Self:
         return _one(ew.Abs()(self))
 
-    def square(self) -> Value:
+    def square(self) -> Self:
         """x·x."""
         return self * self
 
     # -- logic on bool, bits of integers ------------------------------------------------------
 
-    def __and__(self, other: Operand) -> Value:
+    def __and__(self, other: Operand) -> Self:
         return binary(And(), self, other)
 
-    def __or__(self, other: Operand) -> Value:
+    def __or__(self, other: Operand) -> Self:
         return binary(Or(), self, other)
 
-    def __xor__(self, other: Operand) -> Value:
+    def __xor__(self, other: Operand) -> Self:
         return binary(Xor(), self, other)
 
-    def __invert__(self) -> Value:
+    def __invert__(self) -> Self:
         return _one(ew.Not()(self))
 
-    def __lshift__(self, other: Operand) -> Value:
+    def __lshift__(self, other: Operand) -> Self:
         return binary(ShiftLeft(), self, other)
 
-    def __rshift__(self, other: Operand) -> Value:
+    def __rshift__(self, other: Operand) -> Self:
         return binary(ShiftRight(), self, other)
 
     # -- comparisons (bool values) ------------------------------------------------------------
 
-    def __lt__(self, other: Operand) -> Value:
+    def __lt__(self, other: Operand) -> Self:
         return binary(ew.Less(), self, other)
 
-    def __le__(self, other: Operand) -> Value:
+    def __le__(self, other: Operand) -> Self:
         return binary(ew.LessEqual(), self, other)
 
-    def __gt__(self, other: Operand) -> Value:
+    def __gt__(self, other: Operand) -> Self:
         return binary(ew.Greater(), self, other)
 
-    def __ge__(self, other: Operand) -> Value:
+    def __ge__(self, other: Operand) -> Self:
         return binary(ew.GreaterEqual(), self, other)
 
-    def __eq__(self, other: object) -> Value:  # type: ignore[override]
+    def __eq__(self, other: object) -> Self:  # type: ignore[override]
         """Elementwise equality. What cannot be an operand (`None`, a string) is not equal as a whole."""
         return self.equals(other) if _is_operand(other) else NotImplemented
 
-    def __ne__(self, other: object) -> Value:  # type: ignore[override]
+    def __ne__(self, other: object) -> Self:  # type: ignore[override]
         """Elementwise inequality."""
         return self.differs(other) if _is_operand(other) else NotImplemented
 
     __hash__ = object.__hash__
     """By identity, so that values can be dictionary keys."""
 
-    def equals(self, other: Operand) -> Value:
+    def equals(self, other: Operand) -> Self:
         """Elementwise equality."""
         return binary(ew.Equal(), self, other)
 
-    def differs(self, other: Operand) -> Value:
+    def differs(self, other: Operand) -> Self:
         """Elementwise inequality."""
         return binary(ew.NotEqual(), self, other)
 
@@ -264,13 +265,16 @@ def _is_operand(other: object) -> TypeGuard[Operand]:
     return isinstance(other, (Value, bool, int, float, np.ndarray, np.generic, list, tuple))
 
 
-def _one(value: Any) -> Value:
+# What a tensor is computed with are tensors, and so is the result: type checkers take it from where it goes.
+
+
+def _one(value: Any) -> V:  # type: ignore[type-var]
     """The value of an operator with one output."""
     assert isinstance(value, Value)
-    return value
+    return cast("V", value)
 
 
-def binary(operator: Operator, a: Operand, b: Operand) -> Value:
+def binary(operator: Operator, a: Operand, b: Operand) -> V:  # type: ignore[type-var]
     """An elementwise operator of two operands, brought to one shape and dtype."""
     return _one(operator(*unify(a, b)))
 

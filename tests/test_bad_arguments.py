@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import raygrad as rg
-from raygrad.proto.arguments import MAY_BE_NAN
+from raygrad.proto.declared import MAY_BE_NAN
 from raygrad.proto.errors import RaygradError
 from raygrad.proto.methods import Methods
 
@@ -318,6 +318,97 @@ def test_sessions(call: Callable[[Any], Any]) -> None:
         assert session.forward({"x": [2.0]}).outputs["loss"] == 2
 
 
+def small() -> rg.Builder:
+    g = rg.Builder()
+    g.output("loss", (g.input("x", ("N",)) * g.parameter("w", ())).sum())
+    return g
+
+
+LEAF = rg.tensor([1.0, 2.0], requires_grad=True)
+NOWHERE = "127.0.0.1:1"
+PARAMETERS = {"w": np.ones(2, np.float32)}
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        *(
+            (lambda name=name, value=value: rg.local(small(), **{name: value}))
+            for name, values in {
+                "workers": (9 * 10**18, 0, -1, "2", 1.5, True, None),
+                "backend": (3, None, "nump"),
+                "timeout": ("x", float("nan"), True),
+                "seed": ("x", 1.5, -1, 1 << 64, None, True),
+                "lease_seconds": ("x", float("nan"), 0, -1.0, None),
+                "snapshot_every": ("x", 1.5, -1, True),
+                "loss": (3, None, "no output"),
+                "stages": (True, 0, "2", 1.5, 9 * 10**18),
+                "replicas": (True, 0, "2", 1.5, 9 * 10**18),
+                "placement": (3, {"a": 1}, {2: "b"}, {2: True}, [1]),
+                "accumulation": (3, None, ["exact"], "exakt"),
+                "check": (3, None, "finit"),
+            }.items()
+            for value in values
+        ),
+        lambda: rg.connect(NOWHERE, small(), timeout="x"),
+        lambda: rg.connect(NOWHERE, small(), timeout=float("nan")),
+        lambda: rg.connect(NOWHERE, small(), tiemout=1.0),
+        lambda: rg.connect(NOWHERE, "graph", timeout=1.0),
+        lambda: rg.Device(3),
+        lambda: rg.Device(sessions="x"),
+        lambda: rg.Device(sessions=0),
+        lambda: rg.Device(stages="x"),
+        lambda: rg.tensor([1.0], device="cpu"),
+        lambda: rg.tensor([1.0], requires_grad="yes"),
+        lambda: rg.tensor([1.0], requires_gard=True),
+        lambda: rg.tensor([1.0], "float7"),
+        lambda: rg.tensor("text"),
+        lambda: rg.tensor(None),
+        lambda: rg.tensor([1, None]),
+        lambda: rg.tensor([1], requires_grad=True),
+        lambda: rg.evaluate(3),
+        lambda: rg.evaluate([LEAF]),
+        lambda: rg.grad(3, LEAF),
+        lambda: rg.grad(LEAF.sum(), 3),
+        lambda: rg.grad(LEAF.sum(), LEAF, create_graph="x"),
+        lambda: rg.grad(LEAF * 2, LEAF, "x"),
+        lambda: rg.backward(3),
+        lambda: LEAF.sum().backward(create_graph="x"),
+        lambda: (LEAF * 2).backward("x"),
+        lambda: LEAF.requires_grad_("x"),
+        lambda: LEAF.to("cpu"),
+        lambda: setattr(LEAF, "grad", 3),
+        lambda: setattr(LEAF, "data", "x"),
+        lambda: rg.optimizers.SGD(3),
+        lambda: rg.optimizers.SGD(PARAMETERS, rate="x"),
+        lambda: rg.optimizers.SGD(PARAMETERS, rate=float("nan")),
+        lambda: rg.optimizers.SGD(PARAMETERS, momentum="x"),
+        lambda: rg.optimizers.SGD(PARAMETERS, rtae=0.1),
+        lambda: rg.optimizers.Adam(PARAMETERS, betas=3),
+        lambda: rg.optimizers.Adam(PARAMETERS, betas=(0.9,)),
+        lambda: rg.optimizers.Adam(PARAMETERS, eps="x"),
+        lambda: rg.MiniBatch(3),
+        lambda: small().graph().bind(3),
+        lambda: small().graph().bind({"N": -1}),
+        lambda: small().graph().bind({"N": "x y"}),
+        lambda: small().graph().bind({"N": 1.5}),
+        lambda: small().graph().bind({"N": 1 << 70}),
+        lambda: small().graph().with_gradients(3),
+        lambda: rg.from_onnx(3),
+        lambda: rg.to_onnx(3),
+        lambda: rg.to_onnx(small(), 3),
+        lambda: rg.from_torch(3),
+        lambda: rg.networks.lenet("x"),
+        lambda: rg.networks.lenet(sead=1),
+        lambda: rg.torch.Remote(3),
+        lambda: rg.torch.Remote(torch.nn.Linear(2, 2), stagse=2)(torch.zeros(1, 2)),
+    ],
+)
+def test_what_opens_and_makes(call: Callable[[], Any]) -> None:
+    with pytest.raises(RaygradError):
+        call()
+
+
 OF_THE_ISSUE: dict[str, Callable[[], Any]] = {
     "conv, 2 spatial axes with a weight of 1": lambda: F.conv(T(1, 2, 5, 5), T(3, 2, 3)),
     "conv_transpose, 1 spatial axis with a weight of 2": lambda: F.conv_transpose(T(1, 2, 5), T(2, 3, 3, 3)),
@@ -368,6 +459,11 @@ OF_THE_ISSUE: dict[str, Callable[[], Any]] = {
     "an unknown reduction": lambda: F.mse_loss(T(3), T(3), "avg"),
     "an unknown mode": lambda: F.interpolate(T(1, 1, 4), 8, mode="linaer"),
     "max over nothing": lambda: F.max(T(0, 2), 0),
+    "attention of a scalar": lambda: F.multi_head_attention(rg.tensor(1.0), X, X, 1),
+    "logic of no value": lambda: F.logical_and(np.ones(3), [1.0, 2.0]),
+    "scales for other axes": lambda: F.resize(X, scales=[2.0]),
+    "scale factors for other axes": lambda: F.interpolate(IMAGE, scale_factor=[2.0]),
+    "batches that x does not have": lambda: F.gather_nd(T(3), T(1, 1, 1, 1, dtype="int64"), 3),
     "an argument twice": lambda: F.softmax(T(3), 0, axis=0),
     "too many arguments": lambda: F.relu(T(3), 1),
     "an argument missing": F.softmax,

@@ -148,6 +148,8 @@ TENSORS: dict[str, Callable[[], Any]] = {
     "unbind": lambda: F.unbind(T(1).broadcast_to((BIG,))),
     "iteration": lambda: list(T(1).broadcast_to((BIG,))),
     "roll": lambda: F.roll(T(3), 10**30),
+    "roll, hundreds of digits": lambda: F.roll(T(3), 10**5000),
+    "reshape, hundreds of digits": lambda: T(0).reshape(0, 10**5000),
     "topk": lambda: F.topk(T(3), BIG),
     "diag_embed": lambda: F.diag_embed(T(3), BIG),
     "diag": lambda: F.diag(T(3), BIG),

@@ -110,7 +110,14 @@ def test_a_document_holds_no_cotangents() -> None:
         )
 
 
-def test_an_attribute_that_no_document_holds_is_refused_when_it_is_made() -> None:
+def test_an_attribute_that_no_document_holds_is_refused_when_encoding() -> None:
+    g = Builder()
+    g.append(LeakyRelu("steep"), (g.input("x", (2,)).ref,))  # type: ignore[arg-type]
+    with pytest.raises(errors.AttributeValueError, match=r"node 1 .*: LeakyRelu.slope must be float"):
+        encode(g.graph())
+
+
+def test_an_attribute_beyond_64_bits_is_refused_at_once() -> None:
     with pytest.raises(errors.LimitError, match="beyond 64 bits"):
         Pad((2**70,), (0,))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -137,6 +138,11 @@ def test_help_shows_the_declared_signature() -> None:
     assert str(inspect.signature(F.softmax)) == "(x: 'Value', axis: 'int' = -1) -> 'Value'"
     assert F.softmax.__name__ == "softmax"
     assert "without overflow" in (F.softmax.__doc__ or "")
+
+
+def test_functions_travel_by_pickle() -> None:
+    for name in F.__all__:
+        assert pickle.loads(pickle.dumps(getattr(F, name))) is getattr(F, name)
 
 
 def test_sizes_one_by_one() -> None:

@@ -68,7 +68,7 @@ def multi_head_attention(
 
 def _split_heads(x: Value, heads: int) -> Value:
     """(*, L, heads · E) as (*, heads, L, E)."""
-    width = x.shape[-1]
+    width = x.shape[-1] if x.rank >= 2 else "none"
     if isinstance(width, str) or heads < 1 or width % heads:
         raise TypeMismatchError(f"the last axis of {x.type} does not divide into {heads} heads")
     return swapaxes(x.reshape((*x.shape[:-1], heads, width // heads)), -2, -3)

@@ -54,8 +54,10 @@ def scatter_nd(x: Value, indices: Value, updates: Value, reduction: ScatterReduc
 
 def _coordinates(x: Value, indices: Value, batch_axes: int) -> list[Value]:
     count = indices.shape[-1] if indices.rank else None
-    if not isinstance(count, int) or batch_axes >= indices.rank:
+    if not isinstance(count, int) or not 0 <= batch_axes < indices.rank:
         raise TypeMismatchError(f"indices need a last axis whose size is a number, got {indices.type}")
+    if batch_axes > x.rank:
+        raise TypeMismatchError(f"{x.type} has no {batch_axes} first axes to go with {indices.type}")
     places_of = indices.shape[:-1]
     batch = [
         places(x.builder, x.shape[a]).reshape(along(x.shape[a], a, len(places_of))) for a in range(batch_axes)

@@ -37,6 +37,7 @@ def expose(module: dict[str, Any], names: Sequence[str]) -> None:
     FUNCTIONS.update(names)
     for name in names:
         module[name] = public(module[name], counts=("axes",) if name in _COUNTS else ())
+        module[name].__module__ = module["__name__"]  # where `pickle` finds it again
 
     def explain(name: str) -> Any:
         if name.startswith("__"):

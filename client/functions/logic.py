@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from raygrad.proto.errors import TypeMismatchError
 from raygrad.proto.operators import elementwise as ew
 from raygrad.proto.operators import logic
 from raygrad.proto.operators.base import Operator
@@ -94,10 +95,10 @@ def bitwise_right_shift(a: Operand, b: Operand) -> Value:
 
 def _logical(operator: Operator, a: Operand, b: Operand) -> Value:
     like = a if isinstance(a, Value) else b
+    if not isinstance(like, Value):
+        raise TypeMismatchError("none of the operands is a value of a graph")
     return binary(operator, *(_truth_of(v, like) for v in (a, b)))
 
 
-def _truth_of(operand: Operand, like: Operand) -> Operand:
-    if isinstance(operand, (bool, int, float)) or not isinstance(like, Value):
-        return bool(operand)
-    return truth(lift(operand, like))
+def _truth_of(operand: Operand, like: Value) -> Operand:
+    return bool(operand) if isinstance(operand, (bool, int, float)) else truth(lift(operand, like))

@@ -97,7 +97,7 @@ def resize(
     chosen = range(x.rank) if axes is None else [x.type.axis(axis) for axis in axes]
     if (sizes is None) == (scales is None):
         raise ConfigurationError("resize takes sizes or scales")
-    factors = [0.0] * len(chosen) if scales is None else [float(s) for s in scales]
+    factors = [0.0] * len(chosen) if scales is None else [float(s) for s in _each(list(scales), chosen)]
     wanted = [_scaled(x, *pair) for pair in zip(chosen, factors, strict=True)] if sizes is None else sizes
     options: dict[str, Any] = {
         "kernel": mode,
@@ -137,7 +137,10 @@ def _resampled(
 
 
 def _each(number: Any, axes: Sequence[int]) -> Sequence[Any]:
-    return [number] * len(axes) if isinstance(number, (int, float)) else number
+    numbers = [number] * len(axes) if isinstance(number, (int, float)) else list(number)
+    if len(numbers) != len(axes):
+        raise TypeMismatchError(f"resizing {len(axes)} axes takes as many numbers, or one, got {number}")
+    return numbers
 
 
 def _scaled(x: Value, axis: int, scale: float) -> Size:

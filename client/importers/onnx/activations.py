@@ -61,7 +61,7 @@ def prelu(call: Call) -> Value:
 @converts("Shrink")
 def shrink(call: Call) -> Value:
     """https://onnx.ai/onnx/operators/onnx__Shrink.html"""
-    x, bias, lambd = call.value(0), call.attribute("bias", 0.0), call.attribute("lambd", 0.5)
+    x, bias, lambd = call.value(0), float(call.attribute("bias", 0.0)), float(call.attribute("lambd", 0.5))
     return f.where(x < -lambd, x + bias, f.where(x > lambd, x - bias, 0))
 
 

@@ -48,9 +48,8 @@ def local_response(call: Call) -> Value:
     rows = x.square().reshape((x.shape[0], 1, x.shape[1], -1))
     sides = (((size - 1) // 2, size // 2), (0, 0))
     total = f.avg_pool(rows, (size, 1), stride=1, padding=sides).reshape(x.shape)
-    return x / f.pow(
-        total * call.attribute("alpha", 1e-4) + call.attribute("bias", 1.0), call.attribute("beta", 0.75)
-    )
+    scale = total * float(call.attribute("alpha", 1e-4)) + float(call.attribute("bias", 1.0))
+    return x / scale ** float(call.attribute("beta", 0.75))
 
 
 @converts("InstanceNormalization")

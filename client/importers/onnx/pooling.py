@@ -58,7 +58,7 @@ def max_unpool(call: Call) -> Value:
     spatial = x.type.of_shape(x.shape[2:]).static
     windows = zip(spatial, kernel, per_axis(call, "strides", count), sides(call, x, kernel), strict=True)
     sizes = tuple((size - 1) * stride + k - sum(pads) for size, k, stride, pads in windows)
-    y = f.max_unpool(x, places % math.prod(sizes), kernel, sizes=sizes)
+    y: Value = f.max_unpool(x, places % math.prod(sizes), kernel, sizes=sizes)
     if not call.has(2):
         return y
     wanted = call.ints(2)[2:]

@@ -15,7 +15,13 @@ from pathlib import Path
 import onnx
 from google.protobuf.message import DecodeError, Message
 
-from raygrad.proto.errors import DocumentSyntaxError, InvalidReferenceError, LimitError, TruncatedTensorError
+from raygrad.proto.errors import (
+    ConfigurationError,
+    DocumentSyntaxError,
+    InvalidReferenceError,
+    LimitError,
+    TruncatedTensorError,
+)
 from raygrad.proto.limits import DEFAULT
 
 from .protos import check_sizes, dtype_of
@@ -45,6 +51,8 @@ def _parse(source: Source) -> tuple[onnx.ModelProto, Path | None]:
         return source, None
     if isinstance(source, bytes):
         return _decode(source, "the bytes given"), None
+    if not isinstance(source, (str, os.PathLike)):
+        raise ConfigurationError(f"a model is a path, bytes or a ModelProto, got {type(source).__name__}")
     path = Path(source)
     if path.stat().st_size > _MOST_BYTES:
         raise LimitError(f"{path} has {path.stat().st_size} bytes; at most {_MOST_BYTES} are allowed")

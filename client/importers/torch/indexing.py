@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from raygrad.proto.coordinates import counted_from_front
 from raygrad.proto.errors import TypeMismatchError
@@ -117,9 +118,9 @@ def scatter_add(call: Call, x: Value, axis: int, indices: Value, source: Value) 
 
 @aten("scatter_reduce.two")
 def scatter_reduce(
-    call: Call, x: Value, axis: int, indices: Value, source: Value, reduce: str, *, include_self: bool = True
+    call: Call, x: Value, axis: int, indices: Value, source: Value, reduce: Any, *, include_self: bool = True
 ) -> Value:
-    return f.scatter_reduce(x, indices, source, axis, reduce, include_self)  # type: ignore[arg-type]
+    return f.scatter_reduce(x, indices, source, axis, reduce, include_self)
 
 
 @aten("index_add.default")
@@ -167,4 +168,5 @@ def _pasted(x: Value, source: Value, axis: int, start: int, step: int) -> Value:
     steps = tuple(step if a == axis else 1 for a in range(x.rank))
     spread = SliceGrad(x.shape, starts, steps)
     chosen = f.ones_like(source, DType.uint8)
-    return f.where(spread(chosen).equals(1), spread(source), x)
+    there: Value = spread(chosen).equals(1)
+    return f.where(there, spread(source), x)

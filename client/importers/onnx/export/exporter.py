@@ -9,6 +9,7 @@ import onnx
 import onnx.shape_inference
 from onnx import helper, numpy_helper
 
+from raygrad.proto.arguments import public
 from raygrad.proto.builder import Builder
 from raygrad.proto.errors import (
     InvalidReferenceError,
@@ -30,6 +31,7 @@ OPSET = 20
 IR_VERSION = 9
 
 
+@public
 def to_onnx(graph: Graph | Builder, tensors: Mapping[str, Array] | None = None) -> onnx.ModelProto:
     """The graph as a model of opset 20.
 
