@@ -89,7 +89,7 @@ class Total:
     def add(self, found: Tensor) -> Tensor:
         """The sum so far, with one more gradient. Threads add one after the other."""
         with self.lock:
-            self.tensor = found if self.tensor is None else self.tensor + found  # type: ignore[assignment]
+            self.tensor = found if self.tensor is None else self.tensor + found
             assert self.tensor is not None
             return self.tensor
 

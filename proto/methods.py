@@ -41,8 +41,8 @@ class Methods:
         return _node(ew.Abs(), self)
 
     def sign(self: S) -> S:
-        """−1, 0 or 1; without derivative."""
-        return _node(ew.Sign(), self)
+        """−1, 0 or 1, and 0 of a NaN; without derivative."""
+        return _node(ew.Sgn(), self)
 
     def exp(self: S) -> S:
         """eˣ."""

@@ -104,7 +104,6 @@ WITHOUT: dict[str, str] = {
     **{f"bitwise_{name}": INTEGERS for name in ("and", "or", "xor", "not", "left_shift", "right_shift")},
     "_adaptive_avg_pool1d": "torch.export does not keep it: it comes to adaptive_avg_pool1d",
     "nll_loss_nd": "torch.export spells it nll_loss",
-    "true_divide": "torch.export spells it div",
     "cumprod": "its gradient is the product of the other elements; PyTorch's is NaN beside a NaN or ∞",
 }
 """Operators of the table that have no row, and why."""

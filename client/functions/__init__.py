@@ -5,10 +5,7 @@
     h = relu(linear(flatten(x), w, b))
     graph.output("loss", cross_entropy(linear(h, v), labels))
 
-Each is one operator or a few; broadcasting and promotion are those of arithmetic on values. Axes may be
-counted from the back. Errors are `TypeMismatchError` and `SizeError`, and name the operator.
-
-One module per family; what a program types is named here, and checked (`raygrad.proto.arguments`).
+Each is one operator or a few, with the broadcasting of arithmetic; what a program types is checked here.
 """
 
 from .activations import (

@@ -71,7 +71,7 @@ def binary_cross_entropy(
     p: Value, target: Operand, weight: Operand | None = None, reduction: Reduction = "mean"
 ) -> Value:
     """−(target · log p + (1 − target) · log(1 − p)), in nats; a logarithm is at least −100."""
-    losses = binary(BinaryCrossEntropy(), p, target)
+    losses: Value = binary(BinaryCrossEntropy(), p, target)
     return reduced(losses if weight is None else losses * weight, reduction)
 
 

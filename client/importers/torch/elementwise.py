@@ -129,7 +129,7 @@ def power(call: Call, a: Operand, b: Operand) -> Value:
 
 @aten("logit.default", "special_logit.default")
 def logit(call: Call, x: Value, eps: float | None = None) -> Value:
-    return f.logit(*call.operands(x), eps)
+    return f.logit(call.value(x, call.out.dtype), eps)
 
 
 @aten("addcmul.default")
