@@ -16,7 +16,7 @@ from raygrad.proto.value import Value
 from .activations import log_softmax
 from .elementwise import where
 from .indexing import one_hot
-from .losses import Reduction, reduced
+from .losses import Reduction, reduced, total
 from .node import node
 from .shapes import moveaxis
 
@@ -52,7 +52,7 @@ def cross_entropy(
         even = -_weighted(log_softmax(rows), weight).mean(-1)
         losses = (1.0 - label_smoothing) * losses + label_smoothing * even
     losses = losses if counted is None else zero_where(~counted, losses)
-    return reduced(losses, reduction, None if factors is None else factors.sum())
+    return reduced(losses, reduction, None if factors is None else total(factors))
 
 
 def nll_loss(
@@ -73,7 +73,7 @@ def nll_loss(
     factors = _factors(labels, counted, weight, rows)
     if factors is None:
         return reduced(losses, reduction)
-    return reduced(zero_where(factors.equals(0.0), losses * factors), reduction, factors.sum())
+    return reduced(zero_where(factors.equals(0.0), losses * factors), reduction, total(factors))
 
 
 def multi_margin_loss(

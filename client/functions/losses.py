@@ -8,6 +8,7 @@ from typing import Literal
 from raygrad.proto.errors import ConfigurationError
 from raygrad.proto.operators.elementwise import zero_where
 from raygrad.proto.operators.special import BinaryCrossEntropy
+from raygrad.proto.tensor import DType
 from raygrad.proto.value import Operand, Value, binary, lift
 
 from .activations import softplus
@@ -26,7 +27,18 @@ def reduced(losses: Value, reduction: Reduction, count: Value | None = None) -> 
         raise ConfigurationError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
     if reduction == "sum":
         return losses.sum()
-    return losses.mean() if count is None else losses.sum() / count
+    return losses.mean() if count is None else quotient(losses, count)
+
+
+def quotient(losses: Value, count: Value) -> Value:
+    """The sum by `count`; in half precision both are too large beyond 65,504, and are taken in float32."""
+    wide = DType.float32 if losses.dtype.is_half else losses.dtype
+    return (losses.astype(wide).sum() / count.astype(wide)).astype(losses.dtype)
+
+
+def total(factors: Value) -> Value:
+    """The sum of factors, which may be many."""
+    return (factors.astype(DType.float32) if factors.dtype.is_half else factors).sum()
 
 
 # -- distances --------------------------------------------------------------------------------------
@@ -104,8 +116,8 @@ def kl_div(
     losses = exp(target) * (target - x) if log_target else xlogy(target, target) - target * x
     if reduction != "batchmean":
         return reduced(losses, reduction)
-    rows = losses.builder.size_of(losses.shape[:1], losses.dtype)
-    return losses.sum() / rows
+    rows = losses.builder.size_of(losses.shape[:1], DType.float32 if losses.dtype.is_half else losses.dtype)
+    return quotient(losses, rows)
 
 
 def poisson_nll_loss(

@@ -10,7 +10,7 @@ from raygrad.proto.operators.convolution import Conv
 from raygrad.proto.operators.indexing import Take
 from raygrad.proto.operators.pooling import AvgPool, MaxPool
 from raygrad.proto.operators.resampling import Resample
-from raygrad.proto.tensor import INTEGERS, Size
+from raygrad.proto.tensor import INTEGERS, DType, Size
 from raygrad.proto.value import Value
 
 from .creation import ones, places, zeros
@@ -89,6 +89,10 @@ def max_unpool(
 # -- the mean ---------------------------------------------------------------------------------------
 
 
+_FEW = 1024
+"""Elements of a window that half precision can count, and divide by."""
+
+
 def avg_pool(
     x: Value,
     kernel: PerAxis,
@@ -105,6 +109,9 @@ def avg_pool(
     beyond the padding never counts. With `divisor` each window's sum is divided by that number instead.
     """
     over = windows_over(x, kernel, stride, padding, dilation, ceil_mode)
+    if x.dtype.is_half and math.prod(over.kernel) > _FEW:
+        options = (count_include_pad, ceil_mode, divisor, dilation)
+        return avg_pool(x.astype(DType.float32), kernel, stride, padding, *options).astype(x.dtype)
     if divisor == 0:
         raise ConfigurationError("the divisor of avg_pool cannot be 0")
     if divisor is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..tensor import TensorType
+from ..tensor import DType, TensorType
 from .base import Cotangents, Operator, floating, require
 from .elementwise import Exp
 from .indexing import Gather
@@ -24,6 +24,9 @@ class LogSoftmax(Operator):
         return floating(self, x)
 
     def vjp(self, g: Value, y: Value, x: Value) -> Cotangents:
+        if x.dtype.is_half:  # the sum of many cotangents is too large
+            wide = [value.astype(DType.float32) for value in (g, y, x)]
+            return tuple(None if c is None else c.astype(x.dtype) for c in self.vjp(*wide))
         total = g.sum(self.axis, keepdims=True).broadcast_to(x.shape)
         return (g - Exp()(y) * total,)
 

@@ -107,8 +107,10 @@ class Extremum(Reduction, abstract=True):
 
     def vjp(self, g: Value, y: Value, x: Value) -> Cotangents:
         kept = x.type.kept(self.axes)
-        chosen = x.equals(y.reshape(kept).broadcast_to(x.shape)).astype(x.dtype)
-        share = (g / chosen.sum(self.axes)).reshape(kept).broadcast_to(x.shape)
+        equal = x.equals(y.reshape(kept).broadcast_to(x.shape))
+        chosen, wide = equal.astype(x.dtype), DType.float32 if x.dtype.is_half else x.dtype
+        each = g.astype(wide) / equal.astype(wide).sum(self.axes)  # half precision cannot count that far
+        share = each.astype(x.dtype).reshape(kept).broadcast_to(x.shape)
         return (chosen * share,)
 
 

@@ -13,6 +13,7 @@ import torch
 from raygrad.proto.operators.reduction import LogSumExp, Max, Min, Reduction, Sum
 
 from ..base import Kernel, Site, kernel
+from ..common.precision import widened
 from .backend import FAMILY
 
 _FUNCTIONS: dict[type[Reduction], Callable[..., Any]] = {
@@ -34,4 +35,8 @@ def function(op: Reduction, site: Site) -> Kernel:
     if not op.axes:
         return lambda x: x
     found = _FUNCTIONS[type(op)]
-    return lambda x: found(x, op.axes)
+    return (
+        widened(lambda x: found(x, op.axes), site)
+        if found is torch.logsumexp
+        else lambda x: found(x, op.axes)
+    )
