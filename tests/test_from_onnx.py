@@ -418,3 +418,12 @@ def test_a_reduction_of_a_scalar_too(reduction: str) -> None:
     model = model_of(f"g (float x) => (float y) {{ y = Reduce{reduction}<keepdims = 0>(x) }}")
     want = onnx.reference.ReferenceEvaluator(model).run(None, {"x": np.float32(-3)})[0]
     np.testing.assert_allclose(run(rg.from_onnx(model), x=np.float32(-3))["y"], want)
+
+
+@pytest.mark.parametrize("end", [10**9, 2**31 - 1, 2**63 - 1])
+def test_a_slice_to_the_end_of_a_named_axis_takes_it_whole(end: int) -> None:
+    given = f"int64[1] s = {{0}}, int64[1] e = {{{end}}}, int64[1] a = {{0}}"
+    text = f"agraph (float[N,3] x) => (float[N,3] y) <{given}> "
+    imported = rg.from_onnx(model_of(text + "{ y = Slice(x, s, e, a) }"))
+    x = np.arange(12, dtype=np.float32).reshape(4, 3)
+    assert run(imported, x=x)["y"].tolist() == x.tolist()

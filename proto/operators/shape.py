@@ -165,7 +165,7 @@ class Slice(Movement):
         require(len(lengths) == 1, self, f"start, count and step must have {x.rank} elements for {x}")
         for axis, parts in enumerate(zip(x.shape, self.start, self.count, self.step, strict=True)):
             why = f"axis {axis} of {x} has no elements {parts[1:]} (start, count, step)"
-            require(_inside(*parts), self, why)
+            require(_inside(*parts), self, f"{why}; where fewer will do, give a number for the size")
         return x.of_shape(self.count)
 
     def vjp(self, g: Value, y: Value, x: Value) -> Cotangents:

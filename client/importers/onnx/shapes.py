@@ -240,13 +240,13 @@ def slice_(call: Call) -> Value:
 
 
 def _whole_if_named(size: Size, part: slice) -> slice:
-    """Up to ONNX's "until the end", a named axis is taken whole."""
+    """Up to what converters write for "until the end", a named axis is taken whole."""
     until_end = isinstance(part.stop, int) and part.stop >= _END
     return slice(part.start, None, part.step) if isinstance(size, str) and until_end else part
 
 
-_END = (1 << 31) - 1
-"""An end from here on means the end of the axis."""
+_END = 1_000_000_000
+"""An end from here on means the end of the axis: tf2onnx writes this, others the largest int32 or int64."""
 
 
 def slices_of(call: Call, rank: int) -> list[tuple[int, slice]]:
