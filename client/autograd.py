@@ -15,8 +15,9 @@ from raygrad.proto.builder import Builder
 from raygrad.proto.errors import DifferentiationError, GraphError
 from raygrad.proto.value import Value
 
-from .excerpt import excerpt, record
-from .recording import Output, grad_mode
+from .continuation import Continuation
+from .excerpt import excerpt
+from .recording import Output, Recorded, grad_mode
 from .tensor import Tensor, like
 
 _public = functools.partial(public, unchecked=("outputs", "inputs"))
@@ -85,12 +86,11 @@ class _Sweep:
                 raise GraphError(f"the outputs are on two devices, {ys[0].device} and {y.device}")
         self._part = excerpt((y.output for y in ys), _is_leaf, (s.output for s in seeds if s is not None))
         self._seeds = [(self._part.refs[y.output], s) for y, s in zip(ys, seeds, strict=True)]
-        self._reached = self._part.graph.ancestors(ref for ref, _ in self._seeds)
+        self._reached = _ancestors(y.output.of for y in ys)
 
     def reaches(self, output: Output) -> bool:
         """Whether an output depends on this."""
-        ref = self._part.refs.get(output)
-        return ref is not None and ref.node in self._reached
+        return output.of in self._reached and output in self._part.refs
 
     def leaves(self) -> list[Output]:
         """The leaves that require a gradient."""
@@ -98,19 +98,31 @@ class _Sweep:
 
     def gradients(self, wanted: Sequence[Output], create_graph: bool) -> list[Tensor | None]:
         """The gradients, recorded; `None` by what is not reached."""
-        builder = Builder(self._part.graph)
         inside = [output for output in dict.fromkeys(wanted) if self.reaches(output)]
-        xs = [builder.value(self._part.refs[output]) for output in inside]
-        by_rules = gradients(self._cotangents(builder), xs)
-        # A derivative that a rule leaves out is 0 everywhere, like that of `sign`.
-        found = [_full(x, 0) if g is None else g for x, g in zip(xs, by_rules, strict=True)]
+        continuation = self._continuation(inside)
         with grad_mode(create_graph):
-            recorded = record(self._tape, self._part, builder.graph(), (g.ref for g in found))
-            tensors = [self._tape.tensor(recorded[g.ref]) for g in found]
+            tensors = [self._tape.tensor(o) for o in continuation.record(self._tape, self._part)]
         # One that is a cotangent itself, or a value of the program, may have a history: it is cut off.
         constant = [t if create_graph or not t.requires_grad else t.detach() for t in tensors]
         by = dict(zip(inside, constant, strict=True))
         return [by.get(output) for output in wanted]
+
+    def _continuation(self, inside: Sequence[Output]) -> Continuation:
+        """What the gradients by these outputs add to the excerpt."""
+        refs = self._part.refs
+        seeds = [(ref, None if s is None else refs[s.output]) for ref, s in self._seeds]
+        key = (self._part.key, tuple(seeds), tuple(refs[output] for output in inside))
+        known = self._tape.continuations
+        return known.get(key) or known.keep(key, self._differentiated(inside))
+
+    def _differentiated(self, inside: Sequence[Output]) -> Continuation:
+        builder = Builder(self._part.graph)
+        xs = [builder.value(self._part.refs[output]) for output in inside]
+        by_rules = gradients(self._cotangents(builder), xs)
+        # A derivative that a rule leaves out is 0 everywhere, like that of `sign`.
+        found = [_full(x, 0) if g is None else g for x, g in zip(xs, by_rules, strict=True)]
+        refs = [g.ref for g in found]
+        return Continuation(self._part, builder.graph(), refs, self._tape.vocabulary)
 
     def _cotangents(self, builder: Builder) -> dict[Value, Value]:
         """By output; one that is listed twice counts twice."""
@@ -119,6 +131,18 @@ class _Sweep:
             y = builder.value(ref)
             found[y] = _ones(y) if seed is None else builder.value(self._part.refs[seed.output])
         return found
+
+
+def _ancestors(uses: Iterable[Recorded]) -> set[Recorded]:
+    """These, and all that they depend on, as far as it is differentiated."""
+    todo, found = list(uses), set[Recorded]()
+    while todo:
+        use = todo.pop()
+        if use not in found:
+            found.add(use)
+            if use.history:
+                todo += [of for of, _ in use.inputs]
+    return found
 
 
 def _is_leaf(output: Output) -> bool:

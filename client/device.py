@@ -1,6 +1,6 @@
 """Where define-by-run tensors are computed: in this process, or on a server.
 
-A session is one graph, so a device keeps the sessions of the graphs that it ran last: a computation whose
+A session is one graph, so a device keeps the sessions of the structures that it ran last: a computation whose
 structure came before is not sent, planned or compiled again.
 """
 
@@ -9,20 +9,19 @@ from __future__ import annotations
 import html
 import threading
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
 from raygrad.proto.arguments import public
-from raygrad.proto.codec import digest
 from raygrad.proto.errors import ConfigurationError, GraphError, SessionNotFoundError
 from raygrad.proto.graph import Graph
 from raygrad.proto.messages import SessionOptions
 from raygrad.proto.suggestions import did_you_mean
 from raygrad.proto.tensor import Array
 
-from .excerpt import excerpt
+from .excerpt import Excerpt, Key, excerpt
 from .options import Options
 from .recording import Output
 from .session import Session
@@ -98,26 +97,28 @@ class Device:
             wanted = {output for asked in outputs for output in _with_company(asked)}
             if all(output.value is not None for output in wanted):
                 return
-            part = excerpt(wanted, lambda output: output.value is not None)
-            wanted.update(o for o in part.refs if o.value is None and o.is_needed_after(part.uses))
-            asked = [output for output in part.refs if output in wanted and output.value is None]
-            named = {f"y{number}": part.refs[output] for number, output in enumerate(asked)}
+            part = excerpt(wanted, _is_known)
+            unknown = [output for output in part.refs if output.value is None]
+            asked = [o for o in unknown if o in wanted or o.is_needed_after(part.uses)]
             feeds = {f"x{number}": leaf.value for number, leaf in enumerate(part.leaves)}
-            found = self._run(Graph(part.graph.nodes, named), feeds)
+            found = self._run(part, asked, feeds)
             for number, output in enumerate(asked):
                 output.of.learn(output.port, found[f"y{number}"])
 
-    def _run(self, graph: Graph, feeds: Mapping[str, Any]) -> Mapping[str, Array]:
-        """The outputs; once more if the server has closed the session in the meantime."""
-        key = digest(graph)
+    def _run(self, part: Excerpt, asked: Sequence[Output], feeds: Mapping[str, Any]) -> Mapping[str, Array]:
+        """The outputs asked for; once more if the server has closed the session in the meantime."""
+        key = part.key, tuple([part.refs[output] for output in asked])
         try:
-            return self._session(key, graph).forward(feeds).outputs
+            return self._session(key, part, asked).forward(feeds).outputs
         except SessionNotFoundError:
             self._sessions.forget(key)
-            return self._session(key, graph).forward(feeds).outputs
+            return self._session(key, part, asked).forward(feeds).outputs
 
-    def _session(self, key: str, graph: Graph) -> Session:
-        return self._sessions.get(key) or self._sessions.keep(key, self._open(graph))
+    def _session(self, key: Key, part: Excerpt, asked: Sequence[Output]) -> Session:
+        if (known := self._sessions.get(key)) is not None:
+            return known
+        named = {f"y{number}": part.refs[output] for number, output in enumerate(asked)}
+        return self._sessions.keep(key, self._open(Graph(part.graph.nodes, named)))
 
     def _open(self, graph: Graph) -> Session:
         """A session for a graph. The modules are imported here: this process needs no gRPC for itself."""
@@ -141,6 +142,10 @@ def current_device() -> Device:
     """The device of the innermost `with` around the caller, in this thread or task; else this process."""
     entered = _entered.get()
     return entered[-1] if entered else _THIS_PROCESS
+
+
+def _is_known(output: Output) -> bool:
+    return output.of.values[output.port] is not None
 
 
 def _with_company(output: Output) -> list[Output]:

@@ -2,27 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 
 from raygrad.proto.graph import Graph, Node, Ref
 from raygrad.proto.operators.source import Input
 
 from .recording import Output, Recorded
-from .tape import Tape
+
+Key = tuple[object, ...]
 
 
-@dataclass(frozen=True)
 class Excerpt:
-    """Nodes numbered from 0 in the order of recording, with its leaves as inputs `x0`, `x1` …
+    """Uses and leaves, numbered from 0 in the order of recording; leaves are the inputs `x0`, `x1` …
 
-    The same computation on other data is the same excerpt, to the byte.
+    The same computation on other data has the same `key`, and the same graph to the byte. The key says what
+    the graph says, in the numbers of the tape's vocabulary: who has met it before needs no graph.
     """
 
-    graph: Graph
-    refs: Mapping[Output, Ref]
-    leaves: tuple[Output, ...]
-    uses: Collection[Recorded]
+    def __init__(self, uses: set[Recorded], leaves: set[Output]) -> None:
+        order: list[tuple[int, int, Recorded]] = [(of.id, -port, of) for of, port in leaves]
+        order += [(use.id, 1, use) for use in uses]
+        order.sort(key=_place)
+        self._order = order
+        self.uses = uses
+        self.leaves: list[Output] = []
+        self.refs: dict[Output, Ref] = {}
+        self._homes: dict[int, int] = {}  # of uses by their recorded ids
+        self.key = self._numbered()
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def _numbered(self) -> Key:
+        """Give everything its number; what is said of each, in order."""
+        key: list[object] = []
+        refs, homes = self.refs, self._homes
+        for number, (_, port, of) in enumerate(self._order):
+            if port <= 0:
+                leaf = Output(of, -port)
+                refs[leaf] = Ref(number)
+                self.leaves.append(leaf)
+                key += (-1, id(of.types[-port]))  # types of a vocabulary are one object each, and stay
+                continue
+            assert of.operator is not None
+            home = number if of.operator.source else homes.get(of.home, number)
+            if not of.operator.source:
+                homes[of.id] = home
+            key += (of.number, home, of.label)
+            key += [refs[value] for value in of.inputs]
+            for value in of.outputs:
+                refs.setdefault(value, Ref(number, value.port))
+        return tuple(key)
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The graph, without outputs."""
+        nodes: list[Node] = []
+        for number, (_, port, of) in enumerate(self._order):
+            nodes.append(self._leaf(number, of, -port) if port <= 0 else self._use(number, of))
+        return Graph(tuple(nodes), {})
+
+    def _leaf(self, number: int, of: Recorded, port: int) -> Node:
+        found = of.types[port]
+        name = f"x{self._input_number[number]}"
+        return Node(number, Input(name, found.shape, found.dtype), (), (found,), number)
+
+    @cached_property
+    def _input_number(self) -> Mapping[int, int]:
+        return {self.refs[leaf].node: count for count, leaf in enumerate(self.leaves)}
+
+    def _use(self, number: int, use: Recorded) -> Node:
+        """A use as a node; one whose home lies outside is at home where it is."""
+        assert use.operator is not None
+        home = number if use.operator.source else self._homes[use.id]
+        return Node(number, use.operator, tuple(self.refs[i] for i in use.inputs), use.types, home, use.label)
+
+
+def _place(entry: tuple[int, int, Recorded]) -> tuple[int, int]:
+    return entry[0], entry[1]
 
 
 def excerpt(
@@ -40,49 +98,4 @@ def excerpt(
             uses.add(output.of)
             todo += output.of.inputs
     leaves.update(output for output in beside if output.of not in uses)
-    return _write(uses, leaves)
-
-
-def _write(uses: set[Recorded], leaves: set[Output]) -> Excerpt:
-    nodes: list[Node] = []
-    refs: dict[Output, Ref] = {}
-    inputs: list[Output] = []
-    homes: dict[int, int] = {}  # of uses by their recorded ids
-    for output in sorted([*leaves, *(Output(use, -1) for use in uses)], key=lambda o: (o.of.id, -o.port)):
-        number = len(nodes)
-        if output.port >= 0:
-            operator = Input(f"x{len(inputs)}", output.type.shape, output.type.dtype)
-            nodes.append(Node(number, operator, (), (output.type,), number))
-            refs[output] = Ref(number)
-            inputs.append(output)
-            continue
-        nodes.append(node := _node(number, output.of, refs, homes))
-        if not node.operator.source:
-            homes[output.of.id] = node.home
-        for made in output.of.outputs:
-            refs.setdefault(made, Ref(number, made.port))
-    return Excerpt(Graph(tuple(nodes), {}), refs, tuple(inputs), uses)
-
-
-def _node(number: int, use: Recorded, refs: Mapping[Output, Ref], homes: Mapping[int, int]) -> Node:
-    """A use as a node; one whose home lies outside is at home where it is."""
-    assert use.operator is not None
-    home = number if use.operator.source else homes.get(use.home, number)
-    return Node(number, use.operator, tuple(refs[i] for i in use.inputs), use.types, home, use.label)
-
-
-def record(tape: Tape, part: Excerpt, graph: Graph, wanted: Iterable[Ref]) -> dict[Ref, Output]:
-    """Record what `graph` has beyond the excerpt that it continues, as far as `wanted` needs it.
-
-    Returns what stands for each value of the graph.
-    """
-    outputs = {ref: output for output, ref in part.refs.items()}
-    needed = graph.ancestors(wanted)
-    for node in graph.nodes[len(part.graph) :]:
-        if node.id not in needed:
-            continue
-        home = None if node.home == node.id else outputs[Ref(node.home)].of.id
-        inputs = tuple(outputs[ref] for ref in node.inputs)
-        use = tape.record(node.operator, inputs, types=node.types, home=home, label=node.label)
-        outputs.update((Ref(node.id, output.port), output) for output in use.outputs)
-    return outputs
+    return Excerpt(uses, leaves)

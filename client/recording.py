@@ -67,16 +67,14 @@ class Output(NamedTuple):
     def is_needed_after(self, run: Collection[Recorded]) -> bool:
         """Whether something asks for this again once these uses have run: a tensor of the program, or a use.
 
-        What is differentiated further does not count: activations are many, and a backward pass that
-        comes later makes them anew.
+        Of what is differentiated further only what the program holds counts. Other activations are many, and
+        a backward pass that comes later makes them anew, from those that are kept.
         """
-        if self.of.history:
-            return False
         held = self.of.tensors.get(self.port)
         tensor = held() if held is not None else None
         if tensor is not None and tensor.output == self:
             return True
-        return any(use not in run for use in self.of.users)
+        return not self.of.history and any(use not in run for use in self.of.uses())
 
 
 @dataclass(slots=True)
@@ -90,36 +88,102 @@ class Total:
         """The sum so far, with one more gradient. Threads add one after the other."""
         with self.lock:
             self.tensor = found if self.tensor is None else self.tensor + found
-            assert self.tensor is not None
             return self.tensor
 
 
-@dataclass(eq=False, slots=True, weakref_slot=True)
+_NOBODY: dict[int, weakref.ref[Tensor]] = {}
+
+
 class Recorded:
     """One use of an operator, or data that the program gave (without operator)."""
 
-    id: int  # ids grow: inputs have smaller ones
-    types: tuple[TensorType, ...]
-    operator: Operator | None = None
-    inputs: tuple[Output, ...] = ()
-    home: int = -1  # the id of the use beside which it is placed
-    label: str = ""
-    requires_grad: bool = False
-    history: bool = False  # whether differentiation goes on to the inputs; without, it is a leaf
-    values: list[Array | None] = field(default_factory=list)  # by output, as far as they are known
-    total: Total = field(default_factory=Total)
-    users: weakref.WeakSet[Recorded] = field(default_factory=weakref.WeakSet)  # from before it was known
-    tensors: dict[int, weakref.ref[Tensor]] = field(default_factory=dict)  # of the program, by output
-    together: list[weakref.ref[Tensor]] = field(default_factory=list)  # computed when this is
+    __slots__ = (
+        *(
+            "__weakref__",
+            "_total",
+            "_users",
+            "history",
+            "home",
+            "id",
+            "inputs",
+            "label",
+            "number",
+            "operator",
+        ),
+        *("requires_grad", "tensors", "together", "types", "values"),
+    )
+
+    def __init__(
+        self,
+        id: int,
+        types: tuple[TensorType, ...],
+        operator: Operator | None = None,
+        number: int = -1,
+        inputs: tuple[Output, ...] = (),
+        home: int = -1,
+        label: str = "",
+        *,
+        differentiable: bool = False,
+        values: list[Array | None],
+    ) -> None:
+        self.id = id  # ids grow: inputs have smaller ones
+        self.types = types
+        self.operator = operator
+        self.number = number  # equal operators have the same
+        self.inputs = inputs
+        self.home = home  # the id of the use beside which it is placed
+        self.label = label
+        self.requires_grad = differentiable
+        self.history = differentiable  # whether differentiation goes on to the inputs; without, it is a leaf
+        self.values = values  # by output, as far as they are known
+        self.tensors = _NOBODY  # of the program, by output
+        self.together: list[weakref.ref[Tensor]] = []  # computed when this is
+        self._users: list[weakref.ref[Recorded]] | None = None  # from before it was known
+        self._total: Total | None = None
 
     @property
     def outputs(self) -> tuple[Output, ...]:
         """All outputs."""
+        if len(self.types) == 1:
+            return (Output(self, 0),)
         return tuple(Output(self, port) for port in range(len(self.types)))
+
+    @property
+    def total(self) -> Total:
+        """The gradient so far, if this is a leaf."""
+        if self._total is None:
+            with _making_total:
+                self._total = self._total or Total()
+        return self._total
+
+    @total.setter
+    def total(self, shared: Total) -> None:
+        self._total = shared
+
+    def stands_for(self, port: int, tensor: weakref.ref[Tensor]) -> None:
+        """A tensor of the program is an output of this."""
+        if self.tensors is _NOBODY:
+            self.tensors = {}
+        self.tensors[port] = tensor
+
+    def used_by(self, use: weakref.ref[Recorded]) -> None:
+        """Another use takes an output that is not known yet."""
+        if self._users is None:
+            self._users = []
+        self._users.append(use)
+
+    def uses(self) -> Iterator[Recorded]:
+        """Those that still live of the uses that take an output of this."""
+        for ref in tuple(self._users or ()):
+            if (use := ref()) is not None:
+                yield use
 
     def learn(self, port: int, value: Array) -> None:
         """The elements of an output are known now; what made them is let go of if nobody needs it."""
         self.values[port] = value
         if all(v is not None for v in self.values):
-            self.users.clear()
+            self._users = None
             self.inputs = self.inputs if self.history else ()
+
+
+_making_total = threading.Lock()

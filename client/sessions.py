@@ -1,4 +1,4 @@
-"""The sessions that a device keeps open, by the digest of their graph."""
+"""The sessions that a device keeps open, by the structure of what they compute."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from raygrad.proto.errors import ConfigurationError, RaygradError
 
+from .excerpt import Key
 from .session import Session
 
 CLOSING_SECONDS = 5.0
@@ -14,13 +15,13 @@ CLOSING_SECONDS = 5.0
 
 
 class Sessions:
-    """Open sessions by the digest of their graph: at most `most`, those that were used last."""
+    """Open sessions by a key: at most `most`, those that were used last."""
 
     def __init__(self, most: int) -> None:
         if most < 1:
             raise ConfigurationError(f"a device keeps at least 1 session, not {most}")
         self._most = most
-        self._open: OrderedDict[str, Session] = OrderedDict()
+        self._open: OrderedDict[Key, Session] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._open)
@@ -28,20 +29,20 @@ class Sessions:
     def __iter__(self) -> Iterator[Session]:
         return iter(list(self._open.values()))
 
-    def get(self, key: str) -> Session | None:
-        """The session of a graph, if it is open."""
+    def get(self, key: Key) -> Session | None:
+        """The session of a structure, if it is open."""
         if (found := self._open.get(key)) is not None:
             self._open.move_to_end(key)
         return found
 
-    def keep(self, key: str, session: Session) -> Session:
+    def keep(self, key: Key, session: Session) -> Session:
         """Keep a new session; the one that was not used for longest makes room for it."""
         if len(self._open) >= self._most:
             _close(self._open.popitem(last=False)[1], CLOSING_SECONDS)
         self._open[key] = session
         return session
 
-    def forget(self, key: str) -> None:
+    def forget(self, key: Key) -> None:
         """A session is gone on the other side."""
         self._open.pop(key, None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
@@ -14,10 +15,13 @@ from raygrad.proto.errors import GraphError, RaygradError, TensorError
 from raygrad.proto.given import plain
 from raygrad.proto.graph import Graph, Node, Ref, title_of
 from raygrad.proto.operators.base import Operator
+from raygrad.proto.operators.shape import Broadcast
 from raygrad.proto.tensor import Array, DType, TensorType
-from raygrad.proto.value import Value
+from raygrad.proto.value import Operand, Value
 
+from .continuation import Continuations
 from .recording import Output, Recorded, grad_enabled
+from .vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from .device import Device
@@ -34,6 +38,8 @@ class Tape(Builder):
     def __init__(self, device: Device, seed: int) -> None:
         super().__init__()
         self.device = device
+        self.vocabulary = Vocabulary()
+        self.continuations = Continuations()
         self._ids = itertools.count()
         self._keys = np.random.default_rng(seed)
 
@@ -51,12 +57,34 @@ class Tape(Builder):
 
     def add(self, operator: Operator, inputs: Sequence[Value] = ()) -> tuple[Tensor, ...]:
         """The outputs of one more use of `operator`."""
-        recorded = self.record(operator, tuple(self._output(operator, value) for value in inputs))
-        return tuple(self.tensor(output) for output in recorded.outputs)
+        recorded = self.record(operator, tuple([self._output(operator, value) for value in inputs]))
+        return tuple([self.tensor(output) for output in recorded.outputs])
+
+    def united(self, a: Operand, b: Operand) -> tuple[Tensor, Tensor] | None:
+        """A tensor and a number at once, which is what most operands are."""
+        from .tensor import Tensor
+
+        if isinstance(a, Tensor):
+            if isinstance(b, Tensor):
+                same = a.output.of.types[a.output.port] is b.output.of.types[b.output.port]
+                return (a, b) if same else None
+            return None if (number := self._number(b, a)) is None else (a, number)
+        assert isinstance(b, Tensor)
+        return None if (number := self._number(a, b)) is None else (number, b)
+
+    def _number(self, number: Operand, like: Tensor) -> Tensor | None:
+        """A float as a tensor of the type of a floating-point one, if it fits."""
+        found = like.output.of.types[like.output.port]
+        if type(number) is not float or found.dtype is not DType.float32 or not -_LARGE < number < _LARGE:
+            return None
+        leaf = Output(self.given(np.array(number, np.float32)))
+        if found.shape:
+            leaf = Output(self.record(Broadcast(found.shape), (leaf,), types=(found,)))
+        return self.tensor(leaf)
 
     def given(self, array: Array) -> Recorded:
         """Data of the program, which must not change any more."""
-        found = TensorType(array.shape, DType.of(array.dtype))
+        found = self.vocabulary.type(TensorType(array.shape, DType.of(array.dtype)))
         return Recorded(next(self._ids), (found,), values=[array])
 
     def record(
@@ -65,35 +93,42 @@ class Tape(Builder):
         inputs: tuple[Output, ...],
         *,
         types: tuple[TensorType, ...] | None = None,
+        number: int | None = None,
         home: int | None = None,
         label: str | None = None,
     ) -> Recorded:
-        """One more use. `types` are inferred unless they are known; `home` is its own id by default."""
-        number, label = next(self._ids), self._label if label is None else label
-        try:
-            types = operator.infer_types([i.type for i in inputs]) if types is None else types
-        except RaygradError as exc:
-            raise exc.at(title_of(number, operator.name, label)) from None
-        differentiable = (
-            grad_enabled()
-            and any(i.requires_grad for i in inputs)
-            and any(t.dtype.is_floating for t in types)
-        )
+        """One more use. `types` (those of the vocabulary) are inferred unless they are known.
+
+        `number` is the operator's in the vocabulary, `home` the use's own id by default.
+        """
+        place, label = next(self._ids), self._label if label is None else label
+        number = self.vocabulary.number(operator) if number is None else number
+        if types is None:
+            try:
+                types = self.vocabulary.inferred(number, operator, [o.types[port] for o, port in inputs])
+            except RaygradError as exc:
+                raise exc.at(title_of(place, operator.name, label)) from None
         use = Recorded(
-            number,
+            place,
             types,
             operator,
+            number,
             inputs,
-            number if home is None else home,
+            place if home is None else home,
             label,
-            requires_grad=differentiable,
-            history=differentiable,
+            differentiable=_differentiable(inputs, types),
             values=[None] * len(types),
         )
-        for i in inputs:
-            if i.value is None:
-                i.of.users.add(use)
+        self._used(inputs, use)
         return use
+
+    @staticmethod
+    def _used(inputs: tuple[Output, ...], use: Recorded) -> None:
+        ref = None
+        for of, port in inputs:
+            if of.values[port] is None:
+                ref = weakref.ref(use) if ref is None else ref
+                of.used_by(ref)
 
     def tensor(self, output: Output) -> Tensor:
         """The tensor that stands for an output."""
@@ -138,6 +173,17 @@ class Tape(Builder):
     @staticmethod
     def _refuse(what: str) -> NoReturn:
         raise GraphError(f"what is recorded of tensors has no {what}")
+
+
+_LARGE = 3e38
+"""Beyond this a float may not fit a float32."""
+
+
+def _differentiable(inputs: tuple[Output, ...], types: tuple[TensorType, ...]) -> bool:
+    for of, port in inputs:
+        if of.requires_grad and of.types[port].dtype.is_floating:
+            return grad_enabled() and any(t.dtype.is_floating for t in types)
+    return False
 
 
 def _array(value: npt.ArrayLike, dtype: npt.DTypeLike | DType | None) -> Array:

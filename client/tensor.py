@@ -46,13 +46,17 @@ class Tensor(Value):
     output: Output
 
     def __init__(self, builder: Tape, output: Output) -> None:
-        object.__setattr__(self, "builder", builder)
+        _set_builder(self, builder)
         self._be(output)
 
     def _be(self, output: Output) -> None:
-        object.__setattr__(self, "output", output)
-        object.__setattr__(self, "ref", Ref(output.of.id, output.port))
-        output.of.tensors[output.port] = weakref.ref(self)
+        _set_output(self, output)
+        output.of.stands_for(output.port, weakref.ref(self))
+
+    @property
+    def ref(self) -> Ref:  # type: ignore[override]
+        """Where it is recorded: the number of the use, which no graph has, and the port."""
+        return Ref(self.output.of.id, self.output.port)
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Of a tensor only `data` and `grad` can be set."""
@@ -62,7 +66,8 @@ class Tensor(Value):
 
     @property
     def type(self) -> TensorType:
-        return self.output.type
+        of, port = self.output
+        return of.types[port]
 
     @property
     def device(self) -> Device:
@@ -274,6 +279,10 @@ class Tensor(Value):
 
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
         raise GraphError("a tensor does not change: make another one, with `where` or `concatenate`")
+
+
+_set_builder = Value.builder.__set__  # type: ignore[attr-defined]
+_set_output = Tensor.output.__set__  # type: ignore[attr-defined]
 
 
 @public

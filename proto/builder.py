@@ -33,7 +33,7 @@ from .operators.random import Random, RandomKey
 from .operators.source import Buffer, Constant, Input, Parameter, SizeOf
 from .sizes import listed
 from .tensor import DType, Shape, TensorType, check_size
-from .value import Value
+from .value import Operand, Value
 
 _named = functools.partial(public, unchecked=("shape",))
 
@@ -143,6 +143,10 @@ class Builder:
         if node is None or not 0 <= ref.port < len(node.types):
             raise InvalidReferenceError(f"refers to {ref}, which is not an earlier node's output")
         return node.types[ref.port]
+
+    def united(self, a: Operand, b: Operand) -> tuple[Value, Value] | None:
+        """Two operands as values of one type, if this builder has a shorter way to that."""
+        return None
 
     def values(self, node: int) -> tuple[Value, ...]:
         """The outputs of a node as values."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 import enum
+import functools
 import math
 import re
 from collections.abc import Collection, Iterable, Mapping
@@ -50,6 +51,9 @@ class DType(enum.Enum):
     uint8 = "uint8"
     bool = "bool"
 
+    __hash__ = object.__hash__
+    """Members are what they are; Python's own hash of an enumeration is slow."""
+
     @property
     def numpy(self) -> np.dtype[np.generic]:
         """The NumPy dtype, little-endian."""
@@ -60,12 +64,12 @@ class DType(enum.Enum):
         """Bytes per element."""
         return _NUMPY[self].itemsize
 
-    @property
+    @functools.cached_property
     def is_floating(self) -> builtins.bool:
         """Whether values of this dtype have derivatives."""
         return self in _FLOATING
 
-    @property
+    @functools.cached_property
     def is_half(self) -> builtins.bool:
         """Whether this is a floating-point dtype of 16 bits, in which sums and products lose digits."""
         return self in (DType.float16, DType.bfloat16)

@@ -282,6 +282,8 @@ def binary(operator: Operator, a: Operand, b: Operand) -> V:  # type: ignore[typ
 def unify(*operands: Operand) -> tuple[Value, ...]:
     """Operands as values of one shape and dtype; at least one must be a value already."""
     like = next((o for o in operands if isinstance(o, Value)), None)
+    if like is not None and len(operands) == 2 and (found := like.builder.united(*operands)) is not None:
+        return found
     if like is None:
         raise TypeMismatchError("none of the operands is a value of a graph")
     values = same_dtype(*(lift(o, like) for o in operands))

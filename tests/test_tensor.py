@@ -39,9 +39,9 @@ class Counting(rg.Device):
         self.opened += 1
         return super()._open(graph)
 
-    def _run(self, graph: rg.Graph, feeds: Any) -> Any:
+    def _run(self, part: Any, asked: Any, feeds: Any) -> Any:
         self.runs += 1
-        return super()._run(graph, feeds)
+        return super()._run(part, asked, feeds)
 
 
 @pytest.fixture(scope="module")
