@@ -85,12 +85,12 @@ class _Sweep:
             if y.builder is not self._tape:
                 raise GraphError(f"the outputs are on two devices, {ys[0].device} and {y.device}")
         self._part = excerpt((y.output for y in ys), _is_leaf, (s.output for s in seeds if s is not None))
-        self._seeds = [(self._part.refs[y.output], s) for y, s in zip(ys, seeds, strict=True)]
+        self._seeds = [(self._part.ref(y.output), s) for y, s in zip(ys, seeds, strict=True)]
         self._reached = _ancestors(y.output.of for y in ys)
 
     def reaches(self, output: Output) -> bool:
         """Whether an output depends on this."""
-        return output.of in self._reached and output in self._part.refs
+        return output.of in self._reached and output in self._part
 
     def leaves(self) -> list[Output]:
         """The leaves that require a gradient."""
@@ -109,15 +109,15 @@ class _Sweep:
 
     def _continuation(self, inside: Sequence[Output]) -> Continuation:
         """What the gradients by these outputs add to the excerpt."""
-        refs = self._part.refs
-        seeds = [(ref, None if s is None else refs[s.output]) for ref, s in self._seeds]
-        key = (self._part.key, tuple(seeds), tuple(refs[output] for output in inside))
+        place = self._part.ref
+        seeds = [(ref, None if s is None else place(s.output)) for ref, s in self._seeds]
+        key = (self._part.key, tuple(seeds), tuple(map(place, inside)))
         known = self._tape.continuations
         return known.get(key) or known.keep(key, self._differentiated(inside))
 
     def _differentiated(self, inside: Sequence[Output]) -> Continuation:
         builder = Builder(self._part.graph)
-        xs = [builder.value(self._part.refs[output]) for output in inside]
+        xs = [builder.value(self._part.ref(output)) for output in inside]
         by_rules = gradients(self._cotangents(builder), xs)
         # A derivative that a rule leaves out is 0 everywhere, like that of `sign`.
         found = [_full(x, 0) if g is None else g for x, g in zip(xs, by_rules, strict=True)]
@@ -129,7 +129,7 @@ class _Sweep:
         found = {}
         for ref, seed in self._seeds:
             y = builder.value(ref)
-            found[y] = _ones(y) if seed is None else builder.value(self._part.refs[seed.output])
+            found[y] = _ones(y) if seed is None else builder.value(self._part.ref(seed.output))
         return found
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from raygrad.proto.graph import Graph, Node, Ref
 
 from .excerpt import Excerpt, Key
-from .recording import Output
+from .recording import Output, Recorded
 from .vocabulary import Types, Vocabulary
 
 if TYPE_CHECKING:
@@ -41,20 +41,23 @@ class Continuation:
 
     def record(self, tape: Tape, part: Excerpt) -> list[Output]:
         """Record it behind an excerpt of the same structure; what stands for the wanted values."""
-        outputs = {ref: output for output, ref in part.refs.items()}
+        uses: dict[int, Recorded] = {}
+
+        def output(ref: Ref) -> Output:
+            use = uses.get(ref.node)
+            return part.output(ref) if use is None else Output(use, ref.port)
+
         for step in self._steps:
             node = step.node
-            use = tape.record(
+            uses[node.id] = tape.record(
                 node.operator,
-                tuple([outputs[ref] for ref in node.inputs]),
+                tuple([output(ref) for ref in node.inputs]),
                 types=step.types,
                 number=step.number,
-                home=None if node.home == node.id else outputs[Ref(node.home)].of.id,
+                home=None if node.home == node.id else output(Ref(node.home)).of.id,
                 label=node.label,
             )
-            for output in use.outputs:
-                outputs[Ref(node.id, output.port)] = output
-        return [outputs[ref] for ref in self.wanted]
+        return [output(ref) for ref in self.wanted]
 
 
 class Continuations:

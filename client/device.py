@@ -98,8 +98,7 @@ class Device:
             if all(output.value is not None for output in wanted):
                 return
             part = excerpt(wanted, _is_known)
-            unknown = [output for output in part.refs if output.value is None]
-            asked = [o for o in unknown if o in wanted or o.is_needed_after(part.uses)]
+            asked = [o for o in part.unknown() if o in wanted or o.is_needed_after(part.uses)]
             feeds = {f"x{number}": leaf.value for number, leaf in enumerate(part.leaves)}
             found = self._run(part, asked, feeds)
             for number, output in enumerate(asked):
@@ -107,17 +106,17 @@ class Device:
 
     def _run(self, part: Excerpt, asked: Sequence[Output], feeds: Mapping[str, Any]) -> Mapping[str, Array]:
         """The outputs asked for; once more if the server has closed the session in the meantime."""
-        key = part.key, tuple([part.refs[output] for output in asked])
+        key = part.key, tuple(map(part.ref, asked))
         try:
-            return self._session(key, part, asked).forward(feeds).outputs
+            return self._session(key, part, asked).evaluate(feeds)
         except SessionNotFoundError:
             self._sessions.forget(key)
-            return self._session(key, part, asked).forward(feeds).outputs
+            return self._session(key, part, asked).evaluate(feeds)
 
     def _session(self, key: Key, part: Excerpt, asked: Sequence[Output]) -> Session:
         if (known := self._sessions.get(key)) is not None:
             return known
-        named = {f"y{number}": part.refs[output] for number, output in enumerate(asked)}
+        named = {f"y{number}": part.ref(output) for number, output in enumerate(asked)}
         return self._sessions.keep(key, self._open(Graph(part.graph.nodes, named)))
 
     def _open(self, graph: Graph) -> Session:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
+from operator import itemgetter
 
 from raygrad.proto.graph import Graph, Node, Ref
 from raygrad.proto.operators.source import Input
@@ -21,66 +22,85 @@ class Excerpt:
     """
 
     def __init__(self, uses: set[Recorded], leaves: set[Output]) -> None:
+        # By recorded id; of one use, leaves stand before it, the last port first.
         order: list[tuple[int, int, Recorded]] = [(of.id, -port, of) for of, port in leaves]
         order += [(use.id, 1, use) for use in uses]
-        order.sort(key=_place)
-        self._order = order
+        order.sort(key=itemgetter(0, 1))
         self.uses = uses
         self.leaves: list[Output] = []
-        self.refs: dict[Output, Ref] = {}
-        self._homes: dict[int, int] = {}  # of uses by their recorded ids
+        self._order = order
+        self._leaf_numbers: dict[tuple[Recorded, int], int] = {}
+        self._numbers: dict[Recorded, int] = {}  # of uses
+        self._homes: list[int] = []  # by number
         self.key = self._numbered()
 
     def __len__(self) -> int:
         return len(self._order)
 
+    def ref(self, output: Output) -> Ref:
+        """The value of the graph that stands for an output; `KeyError` if there is none."""
+        number = self._leaf_numbers.get(output)
+        return Ref(self._numbers[output.of], output.port) if number is None else Ref(number)
+
+    def __contains__(self, output: Output) -> bool:
+        return output in self._leaf_numbers or output.of in self._numbers
+
+    def output(self, ref: Ref) -> Output:
+        """What a value of the graph stands for."""
+        _, port, of = self._order[ref.node]
+        return Output(of, -port if port <= 0 else ref.port)
+
+    def unknown(self) -> Iterator[Output]:
+        """The outputs that are to be computed, in order."""
+        for _, port, of in self._order:
+            if port > 0:
+                for place, value in enumerate(of.values):
+                    if value is None:
+                        yield Output(of, place)
+
     def _numbered(self) -> Key:
         """Give everything its number; what is said of each, in order."""
         key: list[object] = []
-        refs, homes = self.refs, self._homes
+        leaf_numbers, numbers, homes = self._leaf_numbers, self._numbers, self._homes
+        by_id: dict[int, int] = {}  # homes of uses by recorded id
         for number, (_, port, of) in enumerate(self._order):
             if port <= 0:
-                leaf = Output(of, -port)
-                refs[leaf] = Ref(number)
-                self.leaves.append(leaf)
+                self.leaves.append(Output(of, -port))
+                leaf_numbers[of, -port] = number
+                homes.append(number)
                 key += (-1, id(of.types[-port]))  # types of a vocabulary are one object each, and stay
                 continue
-            assert of.operator is not None
-            home = number if of.operator.source else homes.get(of.home, number)
-            if not of.operator.source:
-                homes[of.id] = home
+            home = number
+            if of.operator is not None and not of.operator.source:
+                home = by_id[of.id] = by_id.get(of.home, number)
+            homes.append(home)
+            numbers[of] = number
             key += (of.number, home, of.label)
-            key += [refs[value] for value in of.inputs]
-            for value in of.outputs:
-                refs.setdefault(value, Ref(number, value.port))
+            for value in of.inputs:
+                leaf = leaf_numbers.get(value)
+                key += (numbers[value[0]], value[1]) if leaf is None else (leaf, 0)
         return tuple(key)
 
     @cached_property
     def graph(self) -> Graph:
         """The graph, without outputs."""
         nodes: list[Node] = []
+        inputs = 0
         for number, (_, port, of) in enumerate(self._order):
-            nodes.append(self._leaf(number, of, -port) if port <= 0 else self._use(number, of))
+            if port > 0:
+                nodes.append(self._use(number, of))
+                continue
+            found = of.types[-port]
+            operator = Input(f"x{inputs}", found.shape, found.dtype)
+            nodes.append(Node(number, operator, (), (found,), number))
+            inputs += 1
         return Graph(tuple(nodes), {})
-
-    def _leaf(self, number: int, of: Recorded, port: int) -> Node:
-        found = of.types[port]
-        name = f"x{self._input_number[number]}"
-        return Node(number, Input(name, found.shape, found.dtype), (), (found,), number)
-
-    @cached_property
-    def _input_number(self) -> Mapping[int, int]:
-        return {self.refs[leaf].node: count for count, leaf in enumerate(self.leaves)}
 
     def _use(self, number: int, use: Recorded) -> Node:
         """A use as a node; one whose home lies outside is at home where it is."""
         assert use.operator is not None
-        home = number if use.operator.source else self._homes[use.id]
-        return Node(number, use.operator, tuple(self.refs[i] for i in use.inputs), use.types, home, use.label)
-
-
-def _place(entry: tuple[int, int, Recorded]) -> tuple[int, int]:
-    return entry[0], entry[1]
+        inputs = tuple(self.ref(value) for value in use.inputs)
+        return Node(number, use.operator, inputs, use.types, self._homes[number], use.label)
 
 
 def excerpt(

@@ -70,11 +70,12 @@ class Output(NamedTuple):
         Of what is differentiated further only what the program holds counts. Other activations are many, and
         a backward pass that comes later makes them anew, from those that are kept.
         """
-        held = self.of.tensors.get(self.port)
+        of, port = self
+        held = of.tensors.get(port)
         tensor = held() if held is not None else None
         if tensor is not None and tensor.output == self:
             return True
-        return not self.of.history and any(use not in run for use in self.of.uses())
+        return not of.history and of.is_used_beside(run)
 
 
 @dataclass(slots=True)
@@ -172,11 +173,13 @@ class Recorded:
             self._users = []
         self._users.append(use)
 
-    def uses(self) -> Iterator[Recorded]:
-        """Those that still live of the uses that take an output of this."""
-        for ref in tuple(self._users or ()):
-            if (use := ref()) is not None:
-                yield use
+    def is_used_beside(self, run: Collection[Recorded]) -> bool:
+        """Whether another use than these, which still lives, takes an output of this."""
+        for ref in self._users or ():
+            use = ref()
+            if use is not None and use not in run:
+                return True
+        return False
 
     def learn(self, port: int, value: Array) -> None:
         """The elements of an output are known now; what made them is let go of if nobody needs it."""

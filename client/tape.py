@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import weakref
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
@@ -15,7 +16,6 @@ from raygrad.proto.errors import GraphError, RaygradError, TensorError
 from raygrad.proto.given import plain
 from raygrad.proto.graph import Graph, Node, Ref, title_of
 from raygrad.proto.operators.base import Operator
-from raygrad.proto.operators.shape import Broadcast
 from raygrad.proto.tensor import Array, DType, TensorType
 from raygrad.proto.value import Operand, Value
 
@@ -57,35 +57,40 @@ class Tape(Builder):
 
     def add(self, operator: Operator, inputs: Sequence[Value] = ()) -> tuple[Tensor, ...]:
         """The outputs of one more use of `operator`."""
-        recorded = self.record(operator, tuple([self._output(operator, value) for value in inputs]))
-        return tuple([self.tensor(output) for output in recorded.outputs])
+        use = self.record(operator, tuple([self._output(operator, value) for value in inputs]))
+        if len(use.types) == 1:
+            return (self.tensor(Output(use, 0)),)
+        return tuple([self.tensor(output) for output in use.outputs])
 
-    def united(self, a: Operand, b: Operand) -> tuple[Tensor, Tensor] | None:
-        """A tensor and a number at once, which is what most operands are."""
-        from .tensor import Tensor
+    def binary(self, operator: Operator, a: Operand, b: Operand) -> Tensor | None:
+        """What most operands are, at once: two tensors of one type, or one and a float."""
+        kind = self._kind
+        first = a.output if type(a) is kind and a.builder is self else None
+        second = b.output if type(b) is kind and b.builder is self else None
+        if first is None:
+            first = None if second is None else self._number(a, second)
+        elif second is None:
+            second = self._number(b, first)
+        if first is None or second is None:
+            return None
+        if first.of.types[first.port] is not second.of.types[second.port]:
+            return None
+        return self.tensor(Output(self.record(operator, (first, second)), 0))
 
-        if isinstance(a, Tensor):
-            if isinstance(b, Tensor):
-                same = a.output.of.types[a.output.port] is b.output.of.types[b.output.port]
-                return (a, b) if same else None
-            return None if (number := self._number(b, a)) is None else (a, number)
-        assert isinstance(b, Tensor)
-        return None if (number := self._number(a, b)) is None else (number, b)
-
-    def _number(self, number: Operand, like: Tensor) -> Tensor | None:
-        """A float as a tensor of the type of a floating-point one, if it fits."""
-        found = like.output.of.types[like.output.port]
+    def _number(self, number: Operand, like: Output) -> Output | None:
+        """A float as an output of the type of a floating-point one, if it fits."""
+        found = like.of.types[like.port]
         if type(number) is not float or found.dtype is not DType.float32 or not -_LARGE < number < _LARGE:
             return None
         leaf = Output(self.given(np.array(number, np.float32)))
         if found.shape:
-            leaf = Output(self.record(Broadcast(found.shape), (leaf,), types=(found,)))
-        return self.tensor(leaf)
+            operator, known = self.vocabulary.broadcast(found)
+            leaf = Output(self.record(operator, (leaf,), types=(found,), number=known))
+        return leaf
 
     def given(self, array: Array) -> Recorded:
         """Data of the program, which must not change any more."""
-        found = self.vocabulary.type(TensorType(array.shape, DType.of(array.dtype)))
-        return Recorded(next(self._ids), (found,), values=[array])
+        return Recorded(next(self._ids), (self.vocabulary.type_of(array),), values=[array])
 
     def record(
         self,
@@ -132,14 +137,17 @@ class Tape(Builder):
 
     def tensor(self, output: Output) -> Tensor:
         """The tensor that stands for an output."""
+        return self._kind(self, output)
+
+    @cached_property
+    def _kind(self) -> type[Tensor]:
+        """The class of tensors, whose module imports this one."""
         from .tensor import Tensor
 
-        return Tensor(self, output)
+        return Tensor
 
     def _output(self, operator: Operator, value: Value) -> Output:
-        from .tensor import Tensor
-
-        if not isinstance(value, Tensor):
+        if not isinstance(value, self._kind):
             raise GraphError(f"{operator.name} got a tensor, and {value!r} of a graph: give it as an input")
         if value.builder is not self:
             raise GraphError(

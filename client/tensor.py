@@ -141,7 +141,7 @@ class Tensor(Value):
         and has no history.
         """
         part = excerpt([self.output], lambda o: o.value is not None and not o.of.history)
-        return Graph(part.graph.nodes, {"y": part.refs[self.output]})
+        return Graph(part.graph.nodes, {"y": part.ref(self.output)})
 
     # -- gradients ----------------------------------------------------------------------------
 

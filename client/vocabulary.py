@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from raygrad.proto.builder import canonical
 from raygrad.proto.operators.base import Operator
-from raygrad.proto.tensor import TensorType
+from raygrad.proto.operators.shape import Broadcast
+from raygrad.proto.tensor import Array, DType, Shape, TensorType
 
 MOST = 20_000
 """Operators, and results of inference, that are remembered; then it begins anew, with other numbers."""
@@ -26,6 +27,8 @@ class Vocabulary:
         self._simple: dict[type[Operator], int] = {}  # operators without attributes
         self._operators: dict[tuple[type[Operator], bytes], int] = {}
         self._types: dict[TensorType, TensorType] = {}
+        self._of_arrays: dict[tuple[object, ...], TensorType] = {}
+        self._broadcasts: dict[Shape, tuple[Operator, int]] = {}
         self._inferred: dict[tuple[int, ...], Types] = {}
 
     def number(self, operator: Operator) -> int:
@@ -41,7 +44,24 @@ class Vocabulary:
         if found is None:
             if len(self._operators) > MOST:
                 self._operators.clear()
+                self._broadcasts.clear()
             found = self._operators.setdefault(key, next(self._numbers))
+        return found
+
+    def broadcast(self, to: TensorType) -> tuple[Operator, int]:
+        """The operator that repeats a scalar, and its number."""
+        found = self._broadcasts.get(to.shape)
+        if found is None:
+            operator = Broadcast(to.shape)
+            found = self._broadcasts[to.shape] = operator, self.number(operator)
+        return found
+
+    def type_of(self, array: Array) -> TensorType:
+        """The type of an array."""
+        key = array.shape, array.dtype
+        found = self._of_arrays.get(key)
+        if found is None:
+            found = self._of_arrays[key] = self.type(TensorType(array.shape, DType.of(array.dtype)))
         return found
 
     def type(self, found: TensorType) -> TensorType:

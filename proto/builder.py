@@ -144,8 +144,8 @@ class Builder:
             raise InvalidReferenceError(f"refers to {ref}, which is not an earlier node's output")
         return node.types[ref.port]
 
-    def united(self, a: Operand, b: Operand) -> tuple[Value, Value] | None:
-        """Two operands as values of one type, if this builder has a shorter way to that."""
+    def binary(self, operator: Operator, a: Operand, b: Operand) -> Value | None:
+        """An operator of two operands, if this builder has a shorter way than to make values of one type."""
         return None
 
     def values(self, node: int) -> tuple[Value, ...]:

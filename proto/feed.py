@@ -50,12 +50,19 @@ def check_feed(types: Mapping[str, TensorType], arrays: Mapping[str, Array]) -> 
 
     Raises the error that names the tensor if one is missing, not declared, or does not fit.
     """
-    _check_names(types, arrays)  # first: a misspelt tensor is missing too, and its name says more
-    if missing := sorted(set(types) - set(arrays)):
+    if types.keys() != arrays.keys():
+        _check_names(types, arrays)  # first: a misspelt tensor is missing too, and its name says more
+        missing = sorted(set(types) - set(arrays))
         raise MissingTensorError(f"{missing[0]!r} was not given; needed are {sorted(types)}", node=missing[0])
-    for name, declared in types.items():
-        check_tensor(name, declared, arrays[name])
-    return sizes_of(types, {name: array.shape for name, array in arrays.items()})
+    unsettled = {name: arrays[name].shape for name, t in types.items() if not fits(t, arrays[name])}
+    for name in unsettled:
+        check_tensor(name, types[name], arrays[name])
+    return sizes_of(types, unsettled)
+
+
+def fits(declared: TensorType, array: Array) -> bool:
+    """Whether an array is of a type of numbers, to be seen at once."""
+    return array.shape == declared.shape and array.dtype is declared.dtype.numpy
 
 
 def check_some(types: Mapping[str, TensorType], arrays: Mapping[str, Array]) -> dict[str, int]:

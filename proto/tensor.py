@@ -97,6 +97,8 @@ class DType(enum.Enum):
         """The DType of a name, a NumPy dtype or type; `TypeMismatchError` for any other (complex, object)."""
         if isinstance(dtype, DType):
             return dtype
+        if isinstance(dtype, np.dtype) and (known := _BY_NUMPY.get(dtype)) is not None:
+            return known
         try:
             if dtype is None:
                 raise TypeError("NumPy takes None for float64")
@@ -112,6 +114,7 @@ class DType(enum.Enum):
 _NUMPY: dict[DType, np.dtype[np.generic]] = {
     d: np.dtype(ml_dtypes.bfloat16) if d is DType.bfloat16 else np.dtype(d.value) for d in DType
 }
+_BY_NUMPY = {numpy: d for d, numpy in _NUMPY.items()}
 _FLOATING = frozenset({DType.float64, DType.float32, DType.float16, DType.bfloat16})
 
 

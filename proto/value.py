@@ -276,14 +276,15 @@ def _one(value: Any) -> V:  # type: ignore[type-var]
 
 def binary(operator: Operator, a: Operand, b: Operand) -> V:  # type: ignore[type-var]
     """An elementwise operator of two operands, brought to one shape and dtype."""
+    like = a if isinstance(a, Value) else b
+    if isinstance(like, Value) and (found := like.builder.binary(operator, a, b)) is not None:
+        return cast("V", found)
     return _one(operator(*unify(a, b)))
 
 
 def unify(*operands: Operand) -> tuple[Value, ...]:
     """Operands as values of one shape and dtype; at least one must be a value already."""
     like = next((o for o in operands if isinstance(o, Value)), None)
-    if like is not None and len(operands) == 2 and (found := like.builder.united(*operands)) is not None:
-        return found
     if like is None:
         raise TypeMismatchError("none of the operands is a value of a graph")
     values = same_dtype(*(lift(o, like) for o in operands))

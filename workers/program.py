@@ -49,6 +49,7 @@ class Program:
         self._backend = backend
         self._check = check_finite
         self._slots: dict[Ref, int] = {}
+        self._layouts: dict[Ref, Layout] = {}
         self._kept = _kept(segment)
         computed = [graph[n] for n in segment.nodes if not isinstance(graph[n].operator, External)]
         self.parameters = tuple(self._named(Parameter, Buffer))
@@ -67,7 +68,10 @@ class Program:
 
     def layout(self, ref: Ref) -> Layout:
         """What brings a value that comes from outside into its layout."""
-        return self._backend.layout(self._graph.type(ref))
+        found = self._layouts.get(ref)
+        if found is None:
+            found = self._layouts[ref] = self._backend.layout(self._graph.type(ref))
+        return found
 
     def run(self, slots: list[Tensor]) -> None:
         """Fill the slots of all computed values; `slots` holds those that come from outside."""

@@ -11,6 +11,10 @@ from raygrad.proto.tensor import Array
 _BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 
 
+_SMALL = 1024
+"""Bytes that are copied in less time than it takes to share them."""
+
+
 class _Shared:
     """An array's memory under a writable interface.
 
@@ -27,7 +31,11 @@ class _Shared:
 def to_tensor(array: Array) -> torch.Tensor:
     """A CPU tensor with the array's elements, without a copy where PyTorch can express its strides."""
     plain = array.view(np.uint16) if array.dtype == _BFLOAT16 else array
-    if not plain.flags.aligned or any(s < 0 or s % plain.itemsize for s in plain.strides):
+    if (
+        plain.nbytes <= _SMALL
+        or not plain.flags.aligned
+        or any(s < 0 or s % plain.itemsize for s in plain.strides)
+    ):
         plain = plain.copy()
     elif not plain.flags.writeable:
         plain = np.asarray(_Shared(plain))
