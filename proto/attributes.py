@@ -36,14 +36,14 @@ def _once(compute: Callable[[type[Operator]], _T]) -> Callable[[type[Operator]],
 def bind_attributes(operator: Operator, sizes: Mapping[str, int]) -> dict[str, Any]:
     """All attributes, with the named sizes replaced in those that are declared to hold sizes."""
     found = {f.name: getattr(operator, f.name) for f in dataclasses.fields(operator)}  # type: ignore[arg-type]
-    for name in _sized(type(operator)):
+    for name in sized(type(operator)):
         found[name] = _bind(found[name], sizes)
     return found
 
 
 def names_in_attributes(operator: Operator) -> set[str]:
     """The named sizes that the attributes hold."""
-    return set().union(*(_names(getattr(operator, name)) for name in _sized(type(operator))))
+    return set().union(*(_names(getattr(operator, name)) for name in sized(type(operator))))
 
 
 def _bind(value: Any, sizes: Mapping[str, int]) -> Any:
@@ -59,7 +59,7 @@ def _names(value: Any) -> set[str]:
 
 
 @_once
-def _sized(operator: type[Operator]) -> tuple[str, ...]:
+def sized(operator: type[Operator]) -> tuple[str, ...]:
     """The attributes whose declared type mentions `Size`."""
     return tuple(name for name, hint in declared(operator).items() if _mentions_size(hint))
 

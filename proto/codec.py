@@ -102,6 +102,8 @@ def _wire_name(operator: type[Operator]) -> str:
 
 def _plain_attributes(operator: Operator) -> dict[str, Any]:
     """All attributes by sorted name, defaults included, each spelled by its declared type (1.0, not 1)."""
+    if not vars(operator):
+        return {}
     given = {name: to_plain(getattr(operator, name)) for name in declared(type(operator))}
     exact = from_plain(type(operator), given)
     return {name: to_plain(getattr(exact, name)) for name in sorted(given)}

@@ -12,8 +12,8 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from .attributes import names_in_attributes
-from .errors import InvalidReferenceError, RaygradError, SizeError
+from .binding import Binding
+from .errors import InvalidReferenceError, SizeError
 from .operators.base import Operator
 from .operators.source import Buffer, Input, Parameter
 from .tensor import TensorType, names_in
@@ -146,10 +146,7 @@ class Graph:
         """The same nodes with named sizes replaced and types inferred again."""
         if not isinstance(sizes, Mapping):
             raise SizeError(f"sizes are a mapping of names to numbers, got {type(sizes).__name__}")
-        bound: dict[int, Node] = {}
-        for node in self.nodes:
-            bound[node.id] = _bind(node, sizes, bound)
-        return Graph(tuple(bound.values()), self.outputs)
+        return Graph(Binding(sizes).nodes(self.nodes), self.outputs)
 
     def prune(self, keep: Iterable[Ref]) -> Graph:
         """The nodes that the values in `keep` need; outputs that are gone are dropped."""
@@ -236,15 +233,3 @@ class Graph:
 
 def _counted(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def _bind(node: Node, sizes: Mapping[str, int], bound: Mapping[int, Node]) -> Node:
-    operator = node.operator.bind(sizes)
-    inputs = [bound[r.node].types[r.port] for r in node.inputs]
-    try:
-        types = operator.infer_types(inputs)
-    except RaygradError as exc:
-        raise exc.at(node.title) from None
-    if left := sorted(names_in_attributes(operator).union(*(names_in(t.shape) for t in types))):
-        raise SizeError(f"size {left[0]!r} is not bound; bound are {dict(sizes)}", node=node.title)
-    return replace(node, operator=operator, types=types)

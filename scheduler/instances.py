@@ -86,12 +86,14 @@ class Instances:
 
         A broadcast of the forward phase is repeated in the backward phase: its operand is smaller to keep.
         """
-        if self.is_source(ref):
+        number = ref.node
+        home = self._stage.get(number)
+        if home is None:
             return None
-        operator = self.graph[ref.node].operator
-        first = FORWARD if ref.node in self.forward else BACKWARD
+        operator = self.graph[number].operator
+        first = FORWARD if number in self.forward else BACKWARD
         if not operator.free:
-            return Instance(ref.node, self.stage(ref), first)
+            return Instance(number, home, first)
         there = Instance(ref.node, stage, first)
         if phase == first or (there in self.needs and not isinstance(operator, Broadcast)):
             return there

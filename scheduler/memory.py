@@ -98,6 +98,8 @@ class _Walk:
 
 
 def _values(node: Node) -> list[Ref]:
+    if len(node.types) == 1:
+        return [Ref(node.id)]
     return [Ref(node.id, port) for port in range(len(node.types))]
 
 

@@ -8,6 +8,8 @@ the same sizes reads.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from raygrad.proto.autodiff import Differentiated, differentiate, home_of
 from raygrad.proto.errors import ConfigurationError
@@ -27,36 +29,56 @@ _PHASES = {
 }
 
 
-def make_plan(graph: Graph, placement: Placement, key: PlanKey) -> Plan:
+@dataclass(frozen=True)
+class Outline:
+    """What a plan is made of before there are sizes and places: the graph with the gradients it needs."""
+
+    given: Graph  # what the client wrote, as far as it is needed
+    graph: Graph  # with gradients, pruned
+    results: Results
+
+    @cached_property
+    def forward(self) -> frozenset[int]:
+        """The nodes of the forward phase."""
+        return frozenset(n.id for n in self.given)
+
+
+def outline(graph: Graph, key: PlanKey) -> Outline:
+    """The outline of all plans that differ from `key` in sizes only; the errors of differentiation."""
+    given = _needed(graph)
+    found = _differentiated(given, key)
+    results = Results(given.outputs, found.inputs, found.parameters)
+    return Outline(given, found.graph.prune(_roots(results)), results)
+
+
+def make_plan(graph: Graph, placement: Placement, key: PlanKey, known: Outline | None = None) -> Plan:
     """The plan of a document's `graph` (unbound, as the client wrote it) for `key`, on `placement`.
 
     Raises `ConfigurationError` if the placement leaves out a node, `SizeError` if `key.sizes` does
     not bind every name, and the errors of differentiation.
     """
     _check(placement)
-    graph = _needed(graph)
-    owner = owners(graph, placement)
-    found = _differentiated(graph, key)
-    results = Results(graph.outputs, found.inputs, found.parameters)
-    bound = found.graph.bind(dict(key.sizes)).prune(_roots(results))
-    instances = Instances(bound, placement, frozenset(n.id for n in graph))
-    _demand(instances, results, owner)
+    known = outline(graph, key) if known is None else known
+    owner = owners(known.given, placement)
+    bound = known.graph.bind(dict(key.sizes))
+    instances = Instances(bound, placement, known.forward)
+    _demand(instances, known.results, owner)
     kept = _keep(instances) if key.mode is Mode.FORWARD else {}
     drafts = emit(instances, placement.stages, _PHASES[key.mode])
-    segments = Wiring(instances, drafts, _wanted(results, key.mode), owner, kept).segments()
-    memory = [
-        stage_memory(bound, [s for s in segments if s.stage == stage], instances.forward)
-        for stage in range(placement.stages)
-    ]
-    return Plan(
-        key=key,
-        placement=placement,
-        graph=bound,
-        segments=segments,
-        owners=owner,
-        saved_bytes=tuple(m.saved for m in memory),
-        peak_bytes=tuple(m.peak for m in memory),
-    )
+    segments = Wiring(instances, drafts, _wanted(known.results, key.mode), owner, kept).segments()
+    return _measured(Plan(key, placement, bound, segments, owner, (), ()), known.forward)
+
+
+def with_sizes(plan: Plan, key: PlanKey, known: Outline) -> Plan:
+    """A plan for other sizes: the same segments, since none depends on them, on a graph bound anew."""
+    bound = known.graph.bind(dict(key.sizes))
+    return _measured(replace(plan, key=key, graph=bound), known.forward)
+
+
+def _measured(plan: Plan, forward: frozenset[int]) -> Plan:
+    """The plan with its memory."""
+    memory = [stage_memory(plan.graph, plan.of_stage(stage), forward) for stage in range(plan.stages)]
+    return replace(plan, saved_bytes=tuple(m.saved for m in memory), peak_bytes=tuple(m.peak for m in memory))
 
 
 def _needed(graph: Graph) -> Graph:

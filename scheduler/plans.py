@@ -16,9 +16,10 @@ from raygrad.proto.plan import PLANS_KEPT, Mode, Placement, Plan, PlanKey, Sizes
 from raygrad.proto.tensor import TensorType
 
 from .admission import admit
+from .collecting import collecting_later
 from .drawing import plan_svg
 from .partition import choose
-from .planner import make_plan, owners
+from .planner import Outline, make_plan, outline, owners, with_sizes
 from .report import plan_table, stage_reports
 from .simulator import simulate
 
@@ -49,7 +50,9 @@ class Plans:
         self._options = options
         self._scheduler = scheduler
         self._plans: OrderedDict[PlanKey, Plan] = OrderedDict()
+        self._laid_out: OrderedDict[tuple[object, ...], tuple[Outline, Plan]] = OrderedDict()
         self._spread: Spread | None = None
+        self._last: tuple[Sizes, Graph] | None = None
         self._lock = threading.RLock()
 
     def __contains__(self, key: PlanKey) -> bool:
@@ -77,10 +80,24 @@ class Plans:
     def _make(self, key: PlanKey) -> Plan:
         if not self._scheduler.cluster.workers:
             raise ResourceError("the cluster has no worker left")
-        check_bound(self._graph.bind(dict(key.sizes)), self._scheduler.budgets.limits)
-        spread = self._decide(key.sizes)
-        plan = make_plan(self._graph, spread.placement, key)
-        self._admit(plan, spread)
+        with collecting_later():
+            check_bound(self._bound(key.sizes), self._scheduler.budgets.limits)
+            spread = self._decide(key.sizes)
+            plan = self._planned(spread.placement, key)
+            self._admit(plan, spread)
+        return plan
+
+    def _planned(self, placement: Placement, key: PlanKey) -> Plan:
+        """A plan for sizes: laid out once for all that differ in sizes only."""
+        structure = key.mode, key.seeded, key.input_gradients
+        if (like := self._laid_out.get(structure)) is not None:
+            known, plan = like
+            return with_sizes(plan, key, known)
+        known = outline(self._graph, key)
+        plan = make_plan(self._graph, placement, key, known)
+        self._laid_out[structure] = known, plan
+        if len(self._laid_out) > PLANS_KEPT:
+            self._laid_out.popitem(last=False)
         return plan
 
     def _admit(self, plan: Plan, spread: Spread) -> None:
@@ -99,8 +116,15 @@ class Plans:
 
     def output_types(self, sizes: Mapping[str, int]) -> dict[str, TensorType]:
         """The types of the outputs for these sizes."""
-        bound = self._graph.bind(sizes)
+        bound = self._bound(tuple(sorted(sizes.items())))
         return {name: bound.type(ref) for name, ref in bound.outputs.items()}
+
+    def _bound(self, sizes: Sizes) -> Graph:
+        """The graph with these sizes. The last one is asked for several times for each plan."""
+        with self._lock:
+            if self._last is None or self._last[0] != sizes:
+                self._last = sizes, self._graph.bind(dict(sizes))
+            return self._last[1]
 
     def _decide(self, sizes: Sizes) -> Spread:
         """The placement, decided by the first sizes and kept: a smaller last mini-batch runs on the same."""

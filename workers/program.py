@@ -132,12 +132,12 @@ class Program:
         return tuple(self._step(node, tuple(frees.get(i, ()))) for i, node in enumerate(computed))
 
     def _step(self, node: Node, frees: tuple[int, ...]) -> Step:
-        types = tuple(self._graph.type(r) for r in node.inputs)
+        types = tuple([self._graph.type(r) for r in node.inputs])
         overwrites = types[:1] == node.types and node.inputs[0] in self._overwritable
         kernel = self._backend.compile(node.operator, types, node.types, overwrites=overwrites)
-        inputs = tuple(self._slots[r] for r in node.inputs)
-        outputs = tuple(self._slot(r) for r in _outputs(node))
-        layouts = tuple(self._layout(r, t) for r, t in zip(_outputs(node), node.types, strict=True))
+        inputs, made = tuple([self._slots[r] for r in node.inputs]), _outputs(node)
+        outputs = tuple([self._slot(r) for r in made])
+        layouts = tuple([self._layout(r, t) for r, t in zip(made, node.types, strict=True)])
         return Step(kernel, inputs, outputs, layouts, frees, node)
 
     def _layout(self, ref: Ref, type: TensorType) -> Layout:
@@ -163,6 +163,8 @@ def _as_is(x: Tensor) -> Tensor:
 
 
 def _outputs(node: Node) -> list[Ref]:
+    if len(node.types) == 1:
+        return [Ref(node.id)]
     return [Ref(node.id, port) for port in range(len(node.types))]
 
 

@@ -12,7 +12,7 @@ from raygrad.proto.graph import Graph, Ref
 from raygrad.proto.plan import Placement, Plan, PlanKey
 
 from ..cost import DeviceRates, accumulation_seconds, home_costs
-from ..planner import make_plan
+from ..planner import Outline, make_plan
 
 Floats = npt.NDArray[np.float64]
 
@@ -30,10 +30,10 @@ class Chain:
         return len(self.homes)
 
 
-def make_chain(graph: Graph, key: PlanKey, rates: DeviceRates) -> Chain:
-    """The chain of a document's `graph`, for plans of this key."""
+def make_chain(graph: Graph, key: PlanKey, rates: DeviceRates, known: Outline | None = None) -> Chain:
+    """The chain of a document's `graph`, for plans of this key (whose outline may be known)."""
     homes = tuple(sorted(live_homes(graph)))
-    whole = make_plan(graph, Placement(dict.fromkeys(homes, 0), 1), key)
+    whole = make_plan(graph, Placement(dict.fromkeys(homes, 0), 1), key, known)
     forward = {n.id for n in graph}
     costs = home_costs(whole.graph, forward, rates)
     crossings = _Crossings(graph, whole, homes)

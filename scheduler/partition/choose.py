@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from raygrad.proto.errors import ConfigurationError, ResourceError
 from raygrad.proto.graph import Graph
 from raygrad.proto.plan import Mode, Placement, PlanKey
 
 from ..cost import DeviceRates, LinkRates
-from ..planner import make_plan
+from ..planner import make_plan, outline
 from ..simulator import simulate
-from .chain import Chain, make_chain
+from .chain import Chain, live_homes, make_chain
 from .linear import partition
 
 
@@ -34,12 +34,16 @@ def choose(
     more workers than there are.
     """
     key = _step(graph, sizes, loss)
-    chain = make_chain(graph, key, rates)
-    _check(chain, workers, stages, replicas)
+    homes = tuple(sorted(live_homes(graph)))
+    _check(homes, workers, stages, replicas)
+    if (stages or workers) == 1 and (replicas or workers) == 1:
+        return Placement(dict.fromkeys(homes, 0), 1), 1
+    known = outline(graph, key)
+    chain = make_chain(graph, key, rates, known)
     found: list[tuple[float, int, int, Placement]] = []
     for stage_count in _stage_counts(chain, workers, stages, replicas):
         placement = partition(chain, stage_count, link)
-        plan = make_plan(graph, placement, key)
+        plan = make_plan(graph, placement, key, known)
         for replica_count in _replica_counts(workers // stage_count, replicas):
             step = simulate(plan, replica_count, 4 * workers, rates, link).step_seconds
             found.append((step, stage_count, replica_count, placement))
@@ -53,13 +57,13 @@ def _step(graph: Graph, sizes: Mapping[str, int], loss: str | None) -> PlanKey:
     return PlanKey(Mode.STEP, tuple(sorted(sizes.items())), seeded)
 
 
-def _check(chain: Chain, workers: int, stages: int | None, replicas: int | None) -> None:
+def _check(homes: Sequence[int], workers: int, stages: int | None, replicas: int | None) -> None:
     for name, number in (("stages", stages), ("replicas", replicas)):
         if number is not None and number < 1:
             raise ConfigurationError(f"{name} must be at least 1, got {number}")
-    if stages is not None and stages > max(len(chain), 1):
+    if stages is not None and stages > max(len(homes), 1):
         raise ConfigurationError(
-            f"{stages} stages were asked for, and the graph has {len(chain)} nodes to place"
+            f"{stages} stages were asked for, and the graph has {len(homes)} nodes to place"
         )
     needed = (stages or 1) * (replicas or 1)
     if needed > workers:
