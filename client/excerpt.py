@@ -112,10 +112,14 @@ def excerpt(
     todo = list(wanted)
     while todo:
         output = todo.pop()
-        if is_leaf(output):
+        of = output[0]
+        if of in uses:
+            if is_leaf(output):
+                leaves.add(output)
+        elif is_leaf(output):
             leaves.add(output)
-        elif output.of not in uses:
-            uses.add(output.of)
-            todo += output.of.inputs
+        else:
+            uses.add(of)
+            todo += of.inputs
     leaves.update(output for output in beside if output.of not in uses)
     return Excerpt(uses, leaves)

@@ -82,11 +82,12 @@ class Tape(Builder):
         found = like.of.types[like.port]
         if type(number) is not float or found.dtype is not DType.float32 or not -_LARGE < number < _LARGE:
             return None
+        if found.elements <= _FEW:  # sooner written out than repeated by an operator
+            full = np.full(found.static, number, np.float32)
+            return Output(Recorded(next(self._ids), (found,), values=[full]))
         leaf = Output(self.given(np.array(number, np.float32)))
-        if found.shape:
-            operator, known = self.vocabulary.broadcast(found)
-            leaf = Output(self.record(operator, (leaf,), types=(found,), number=known))
-        return leaf
+        operator, known = self.vocabulary.broadcast(found)
+        return Output(self.record(operator, (leaf,), types=(found,), number=known))
 
     def given(self, array: Array) -> Recorded:
         """Data of the program, which must not change any more."""
@@ -182,6 +183,9 @@ class Tape(Builder):
     def _refuse(what: str) -> NoReturn:
         raise GraphError(f"what is recorded of tensors has no {what}")
 
+
+_FEW = 256
+"""Elements."""
 
 _LARGE = 3e38
 """Beyond this a float may not fit a float32."""

@@ -154,6 +154,9 @@ ELEMENTWISE: dict[str, Row] = {
     "clip": unary(lambda x: f.clip(x, -1.0, 2.0), lambda x: torch.clamp(x, -1.0, 2.0)),
     "clip, low": binary(f.clip, lambda x, b: torch.clamp(x, min=b)),
     "clip, high": binary(lambda x, b: f.clip(x, None, b), lambda x, b: torch.clamp(x, max=b)),
+    "clip, crossed": binary(
+        lambda x, b: f.clip(x, b, b - 1.0), lambda x, b: torch.clamp(x, min=b, max=b - 1.0)
+    ),
     "clip, both": binary(lambda x, b: f.clip(x, b, b + 1.0), lambda x, b: torch.clamp(x, min=b, max=b + 1.0)),
     "entr": unary(f.entr, torch.special.entr),
     "floor_divide": binary(f.floor_divide, lambda a, b: torch.floor_divide(a.detach(), b.detach())),

@@ -93,7 +93,11 @@ def clip(x: Value, low: Operand | None = None, high: Operand | None = None) -> V
         below = x < lowest if highest is None else (x < lowest) & (lowest < highest)
         kept = where(below, lowest, kept)
     if isinstance(high, Value) and highest is not None:
-        kept = where(x > highest, highest, kept)
+        above = x > highest
+        if lowest is not None:  # where bounds cross, `high` has the gradient even of a NaN
+            above = above | (highest < lowest)
+            highest = highest + where(x == x, -0.0, x.detach())
+        kept = where(above, highest, kept)
     return kept
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+import itertools
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -125,12 +126,12 @@ class Remote(torch.nn.Module):
 
     def _key(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Hashable, ...]:
         """What a program depends on beside the tensors: parts of the module, modes, the types of inputs."""
-        names, structure = pytree.tree_flatten(
-            named_arguments(self.module, args, kwargs, self._dynamic_shapes)
-        )
-        leaves = pytree.tree_leaves((args, kwargs))
-        parts = tuple((part, part.training) for part in self.module.modules())
-        return parts, _modes(), str(structure), tuple(map(_leaf_key, leaves, names))
+        leaves, structure = pytree.tree_flatten((args, kwargs))
+        names: Iterable[Any] = itertools.repeat(None)
+        if self._dynamic_shapes is not None:
+            names = pytree.tree_leaves(named_arguments(self.module, args, kwargs, self._dynamic_shapes))
+        parts = tuple([(part, part.training) for part in self.module.modules()])
+        return parts, _modes(), structure, tuple(map(_leaf_key, leaves, names))
 
 
 _NEW_TYPES = (
@@ -164,6 +165,8 @@ def _tensor_key(named: tuple[str, torch.Tensor]) -> Hashable:
 def _leaf_key(leaf: Any, named: Any) -> Hashable:
     if not isinstance(leaf, torch.Tensor):
         return type(leaf), repr(leaf)
+    if named is None:
+        return leaf.shape, leaf.dtype
     assert isinstance(named, Named)
     sizes = tuple(size if name is None else name for size, name in zip(leaf.shape, named.axes, strict=True))
     return sizes, leaf.dtype

@@ -48,8 +48,10 @@ class TorchBackend(Backend):
             os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
     def from_host(self, array: Array) -> Tensor:
-        tensor = to_tensor(np.asarray(array)).to(self.device)
-        return placing(tuple(tensor.shape))(tensor)
+        tensor = to_tensor(np.asarray(array))
+        if self.device.type != "cpu":
+            tensor = tensor.to(self.device)
+        return placing(tuple(tensor.shape))(tensor) if tensor.dim() else tensor
 
     def to_host(self, tensor: Tensor) -> Array:
         return to_array(tensor.cpu())

@@ -12,7 +12,7 @@ _BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 
 
 _SMALL = 1024
-"""Bytes that are copied in less time than it takes to share them."""
+"""Bytes of a read-only array that are copied in less time than it takes to share them."""
 
 
 class _Shared:
@@ -31,14 +31,10 @@ class _Shared:
 def to_tensor(array: Array) -> torch.Tensor:
     """A CPU tensor with the array's elements, without a copy where PyTorch can express its strides."""
     plain = array.view(np.uint16) if array.dtype == _BFLOAT16 else array
-    if (
-        plain.nbytes <= _SMALL
-        or not plain.flags.aligned
-        or any(s < 0 or s % plain.itemsize for s in plain.strides)
-    ):
+    if not plain.flags.aligned or any(s < 0 or s % plain.itemsize for s in plain.strides):
         plain = plain.copy()
     elif not plain.flags.writeable:
-        plain = np.asarray(_Shared(plain))
+        plain = plain.copy("K") if plain.nbytes <= _SMALL else np.asarray(_Shared(plain))
     tensor = torch.from_numpy(plain)
     return tensor.view(torch.bfloat16) if array.dtype == _BFLOAT16 else tensor
 
